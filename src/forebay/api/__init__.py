@@ -1,0 +1,1 @@
+"""The public face, and the composition of a run."""

@@ -1,0 +1,1 @@
+"""The local cloud: SQS and the ECS agent on loopback, over `forebay.rules`."""

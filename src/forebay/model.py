@@ -1,0 +1,164 @@
+"""The values that travel through a worker: a message, an attempt at its job, and how an attempt ends.
+
+Rules kept here and nowhere else:
+
+1. Every value is immutable but `Signals`, which is the one channel from the control loop to running code.
+2. Durations end in `_s`, instants (monotonic seconds) in `_at`, wall-clock times in `_utc`.
+3. A body or an attribute never appears in a repr, so that no log line can leak one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+
+JOB_ATTRIBUTE = "job"
+"""The message attribute (String) that names the job: the whole of our wire format beside the JSON body."""
+
+ERROR_ATTRIBUTE = "forebay.error"
+"""The one attribute added to a buried message."""
+
+
+class MessageAttribute(NamedTuple):
+    """A message attribute as SQS carries it: a data type such as `String` or `Number.int`, and its value."""
+
+    data_type: str
+    value: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One delivery of one SQS message.
+
+    Two deliveries of the same message share `message_id` and differ in `receipt`.
+    """
+
+    source: str
+    """The key of the source that it came from: for SQS the queue's URL."""
+    message_id: str
+    receipt: str = field(repr=False)
+    """SQS's receipt handle: the right to renew or settle this delivery, and no other."""
+    body: str = field(repr=False)
+    receive_count: int = 1
+    """ApproximateReceiveCount: deliveries so far, this one included. Releases count too."""
+    sent_at_ms: int | None = None
+    """SentTimestamp, in milliseconds of the Unix epoch."""
+    first_received_at_ms: int | None = None
+    group: str | None = None
+    attributes: Mapping[str, MessageAttribute] = field(default_factory=dict[str, MessageAttribute], repr=False)
+    system: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @property
+    def job(self) -> str | None:
+        """The job that the message names, or None when it names none (or not as a string)."""
+        attribute = self.attributes.get(JOB_ATTRIBUTE)
+        return attribute.value if attribute is not None and isinstance(attribute.value, str) else None
+
+    @property
+    def sent_at_utc(self) -> datetime | None:
+        return _utc(self.sent_at_ms)
+
+    @property
+    def first_received_at_utc(self) -> datetime | None:
+        return _utc(self.first_received_at_ms)
+
+    @property
+    def body_bytes(self) -> int:
+        """The size of the body on the wire, in bytes (UTF-8)."""
+        return len(self.body) if self.body.isascii() else len(self.body.encode())
+
+
+def _utc(ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+class Extend(Protocol):
+    """Asks the control loop for a later deadline; safe to call from any thread."""
+
+    def __call__(self, number: int, limit_s: float, /) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Signals:
+    """What running code is told while it runs. Written by the control loop, read anywhere; flags only ever rise."""
+
+    lease_lost: bool = False
+    stopping: bool = False
+    deadline_at: float | None = None
+    """Monotonic instant at which the time limit ends. None until the attempt has started."""
+    listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    """Called from the executor's side after a flag has risen. Empty for most attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution of one job, numbered by the engine; numbers never repeat within a worker."""
+
+    number: int
+    job: str
+    """The handler's name in the registry."""
+    message: Message
+    limit_s: float
+    signals: Signals = field(default_factory=Signals, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The handler returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The handler raised. `message` and `traceback` may hold user data: they reach logs only by choice."""
+
+    error: str
+    """The exception's qualified type name."""
+    fingerprint: str
+    """Groups equal failures: derived from the type and the frames (file, function), never from values."""
+    frames: tuple[str, ...] = ()
+    """`file:line function`, outermost first, without source lines."""
+    message: str = field(default="", repr=False)
+    traceback: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The handler raised `RetryLater`. `delay_s=None` leaves the delay to the back-off."""
+
+    delay_s: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The job can never succeed: the handler raised `Reject`, or the body does not fit the handler."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The time limit passed. `stopped` says whether the code has really ended."""
+
+    limit_s: float
+    stopped: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The process that ran the handler died. Negative codes are signals, as `subprocess` has them."""
+
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """We stopped it (a drain, or the second signal). Nobody's fault; not counted as a failed attempt."""
+
+
+Outcome = Succeeded | Failed | Postponed | Rejected | TimedOut | Crashed | Interrupted
+
+SUCCEEDED = Succeeded()
+"""The commonest outcome, made once."""

@@ -1,0 +1,1 @@
+"""The worker itself: a pure engine that decides, and a driver that acts."""
