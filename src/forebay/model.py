@@ -90,6 +90,8 @@ class Signals:
     """Monotonic instant at which the time limit ends. None until the attempt has started."""
     listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     """Called from the executor's side after a flag has risen. Empty for most attempts."""
+    extend: Extend | None = None
+    """How running code asks for a later deadline. Set by the executor before the handler is called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,79 @@
+"""How a stack is told to people: `file:line function`, without source lines and without a single value.
+
+Rules kept here and nowhere else:
+
+1. A file is named relative to the entry of `sys.path` it was imported from, so that no machine's path gets out.
+2. Frames of ours at the outer end say nothing about the user's code and are left out.
+3. A stack is cut to its outermost and innermost frames: a runaway recursion does not fill a log.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import dropwhile
+from types import CodeType, FrameType, TracebackType
+
+OUTER_MAX = 6
+INNER_MAX = 18
+"""The innermost frames tell the most; the outermost say how the code was entered."""
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_OURS_TO_TELL = os.path.join(_OURS, "api", "sample.py")
+_MACHINERY = (os.sep + "asyncio" + os.sep, os.sep + "threading.py", os.sep + "contextvars.py")
+
+Place = tuple[CodeType, int]
+"""A frame's code and the line it stands on. Holds no values, so keeping it keeps nothing alive."""
+
+
+def places_of(traceback: TracebackType | None) -> list[Place]:
+    """Return the frames of a traceback, outermost first, from the first that is not ours."""
+    places: list[Place] = []
+    while traceback is not None:
+        places.append((traceback.tb_frame.f_code, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return list(dropwhile(_is_ours, places))
+
+
+def places_of_running(frame: FrameType | None) -> list[Place]:
+    """Return the frames of running code, outermost first, from the first that is neither ours nor the runtime's."""
+    places: list[Place] = []
+    while frame is not None:
+        places.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    places.reverse()
+    return list(dropwhile(lambda place: _is_ours(place) or _is_machinery(place), places)) or places
+
+
+def told(places: Sequence[Place]) -> tuple[str, ...]:
+    """Return the frames as text, with the middle of a long stack counted instead of told."""
+    if len(places) <= OUTER_MAX + INNER_MAX:
+        return tuple(_text(places))
+    left_out = len(places) - OUTER_MAX - INNER_MAX
+    return (*_text(places[:OUTER_MAX]), f"… {left_out} more", *_text(places[-INNER_MAX:]))
+
+
+def _text(places: Iterable[Place]) -> Iterable[str]:
+    return (f"{short(code.co_filename)}:{line} {code.co_qualname}" for code, line in places)
+
+
+@lru_cache(maxsize=4096)
+def short(filename: str) -> str:
+    """Return the file's path as imports see it, such as `app/jobs.py`."""
+    roots = sorted((root for root in (*sys.path, os.getcwd()) if root), key=len, reverse=True)
+    for root in roots:
+        prefix = root.rstrip(os.sep) + os.sep
+        if filename.startswith(prefix):
+            return filename[len(prefix) :]
+    return os.path.join(*filename.split(os.sep)[-2:])
+
+
+def _is_ours(place: Place) -> bool:
+    file = place[0].co_filename
+    return file.startswith(_OURS) and file != _OURS_TO_TELL
+
+
+def _is_machinery(place: Place) -> bool:
+    return any(part in place[0].co_filename for part in _MACHINERY)

@@ -1,0 +1,147 @@
+"""The executor of plain `def` handlers: a pool of our own daemon threads.
+
+Rules kept here and nowhere else:
+
+1. Threads are made when attempts need them, at most `threads` of them, and never end before `close`.
+2. A thread cannot be stopped from outside, so an interrupt only raises `signals.stopping` and waits. What the handler
+   does then is believed: it returned, so it succeeded; it raised an answer, so it answered; else it failed.
+3. An attempt that no thread has taken yet ends at once when interrupted: whoever takes it first, owns it.
+4. Each attempt runs in a fresh, empty context: nothing set by one job is seen by the next.
+5. Outcomes gather while another thread is handing some over, and go in one batch after it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextvars import Context
+from queue import SimpleQueue
+from time import monotonic
+
+from forebay.handlers.executor import Blockage, Deliver, Ended
+from forebay.handlers.failure import outcome_of
+from forebay.handlers.registry import Registry
+from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, Postponed, TimedOut
+
+
+class ThreadExecutor:
+    """Runs plain functions on a pool of threads. Implements `handlers.executor.Executor`."""
+
+    def __init__(self, registry: Registry, threads: int) -> None:
+        assert threads >= 1, threads
+        self._registry = registry
+        self._threads_max = threads
+        self._threads: list[threading.Thread] = []
+        self._work: SimpleQueue[int | None] = SimpleQueue()
+        # An attempt stands in one of these from its hand-over to its end. Moving it is a single `pop`, which is
+        # atomic: a thread and an interrupt that both want it cannot both get it.
+        self._waiting: dict[int, Attempt] = {}
+        self._running: dict[int, Attempt] = {}
+        self._ended: deque[Ended] = deque()
+        self._delivering = threading.Lock()
+        self._closing = False
+
+    @property
+    def can_kill(self) -> bool:
+        return False
+
+    def open(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+
+    def start(self, attempts: Sequence[Attempt]) -> None:
+        if self._closing:
+            self._hand_over(*(Ended(attempt.number, Interrupted(), 0.0) for attempt in attempts))
+            return
+        for attempt in attempts:
+            attempt.signals.extend = self._deliver.extend
+            self._waiting[attempt.number] = attempt
+            self._work.put(attempt.number)
+        self._make_threads()
+
+    def interrupt(self, number: int, *, because_of_limit: bool) -> None:
+        waiting = self._waiting.pop(number, None)
+        if waiting is not None:
+            outcome: Outcome = TimedOut(waiting.limit_s) if because_of_limit else Interrupted()
+            self._hand_over(Ended(number, outcome, 0.0))
+            return
+        running = self._running.get(number)
+        if running is not None:
+            running.signals.stopping = True
+            self.notify(running)
+
+    def notify(self, attempt: Attempt) -> None:
+        # Listeners are ours (`api.context`), set an event and return.
+        for listener in tuple(attempt.signals.listeners):
+            listener()
+
+    def blockage(self, *, now: float) -> Blockage | None:  # noqa: ARG002 - part of the port
+        """Threads block; that is what they are for."""
+        return None
+
+    def close(self, *, wait_s: float) -> bool:
+        self._closing = True
+        for number in list(self._waiting):
+            self.interrupt(number, because_of_limit=False)
+        for _ in self._threads:
+            self._work.put(None)
+        until = monotonic() + wait_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _make_threads(self) -> None:
+        wanted = min(self._threads_max, len(self._waiting) + len(self._running))
+        while len(self._threads) < wanted:
+            name = f"forebay-thread-{len(self._threads) + 1}"
+            thread = threading.Thread(target=self._work_on, name=name, daemon=True)
+            try:
+                thread.start()
+            except (RuntimeError, MemoryError):
+                # The machine gives no more of them. Those we have carry on; without any, nothing here can start, and
+                # the jobs are not to blame.
+                if not self._threads:
+                    self._postpone_all()
+                return
+            self._threads.append(thread)
+
+    def _postpone_all(self) -> None:
+        for number in list(self._waiting):
+            if self._waiting.pop(number, None) is not None:
+                self._hand_over(Ended(number, Postponed(None, "no thread could be started"), 0.0))
+
+    # ── below, everything runs on the pool's threads ─────────────────────────────────────────────────────────
+
+    def _work_on(self) -> None:
+        while (number := self._work.get()) is not None:
+            attempt = self._waiting.get(number)
+            if attempt is None:
+                continue
+            # It stands in both for a moment rather than in neither: an interrupt in between finds it either way.
+            self._running[number] = attempt
+            if self._waiting.pop(number, None) is not None:
+                self._run(attempt)
+            self._running.pop(number, None)
+
+    def _run(self, attempt: Attempt) -> None:
+        began_at = monotonic()
+        outcome: Outcome = SUCCEEDED
+        try:
+            Context().run(self._registry[attempt.job].call, attempt)
+        except BaseException as error:  # noqa: BLE001 - user code may raise anything, and the thread must go on
+            outcome = outcome_of(error)
+        # Gone from here before its end is told, so that threads are counted for those who still need one.
+        self._running.pop(attempt.number, None)
+        self._hand_over(Ended(attempt.number, outcome, monotonic() - began_at))
+
+    def _hand_over(self, *ended: Ended) -> None:
+        """Deliver these ends, or leave them to the thread that is delivering at the moment."""
+        self._ended.extend(ended)
+        # Looked at again after letting go: what came while we held the lock has nobody else.
+        while self._ended and self._delivering.acquire(blocking=False):
+            try:
+                batch = [self._ended.popleft() for _ in range(len(self._ended))]
+                if batch:
+                    self._deliver.ended(batch)
+            finally:
+                self._delivering.release()
