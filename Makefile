@@ -47,7 +47,7 @@ check: setup ## Format, lint, types (mypy and pyright, both strict) and layers; 
 	else \
 	    echo "SKIPPED: pyright needs node, which is not on this machine. CI runs it."; \
 	fi
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: quick
 quick: setup ## The edit loop, at most 30 s: lint, mypy, fast tests
