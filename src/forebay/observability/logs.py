@@ -1,0 +1,137 @@
+"""How records of the standard `logging` module, the user's above all, become lines of ours.
+
+Rules kept here and nowhere else:
+
+1. A record becomes the event `log`, with the job and message inside whose attempt it was made.
+2. With `--log json` plain stream handlers on standard output and error give way to ours, so that every line is one
+   object; with `--log text` a stream handler that the user has set up stays, and ours is not added.
+3. Other handlers (files, error trackers) and levels that the user has set are never touched.
+4. A library may put a handler's exception into its own record (asyncio: "Task exception was never retrieved").
+   Of such records only the first line and the frames are shown, unless error detail is `full`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import TracebackType
+
+from forebay.model import Attempt
+from forebay.observability.attempts import ErrorDetail
+from forebay.observability.events import Keep
+from forebay.observability.lines import json_line, one_line, timestamp
+from forebay.observability.writer import LineWriter
+from forebay.settings import LogFormat
+
+CURRENT_ATTEMPT: ContextVar[Attempt | None] = ContextVar("forebay_current_attempt", default=None)
+"""The attempt that the running code belongs to. Set by the executors around each call of a handler."""
+
+SAMPLE_LOGGER = "forebay.sample"
+"""The sample worker's logger. Its records are the article's lines and are shown as they are."""
+
+QUIET_LIBRARIES = ("botocore", "boto3", "urllib3", "aiohttp.access", "s3transfer")
+"""Libraries whose INFO records say nothing about the user's jobs."""
+
+LIBRARIES = ("asyncio", "anyio", "aiohttp", "botocore", "boto3", "concurrent.futures", "urllib3")
+"""Loggers whose records are not the user's own words."""
+
+
+class LogHandler(logging.Handler):
+    """Turns records into lines."""
+
+    def __init__(self, writer: LineWriter, *, log: LogFormat, error_detail: ErrorDetail = "frames") -> None:
+        super().__init__()
+        self._writer = writer
+        self._is_json = log == "json"
+        self._detail: ErrorDetail = error_detail
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            fields = self._fields(record)
+        except Exception as error:  # noqa: BLE001  (the user's arguments and their __str__; never our reason to fail)
+            fields = {
+                "logger": record.name,
+                "message": f"a log record at {record.filename}:{record.lineno} cannot be formatted: "
+                f"{type(error).__name__}",
+            }
+        at_utc = datetime.fromtimestamp(record.created, UTC)
+        line = _json(record, fields, at_utc) if self._is_json else _text(record, fields, at_utc)
+        self._writer.write(line, Keep.IMPORTANT if record.levelno >= logging.WARNING else Keep.ROUTINE)
+
+    def _fields(self, record: logging.LogRecord) -> dict[str, object]:
+        is_ours_to_trim = self._detail != "full" and _is_library(record.name)
+        message = record.getMessage()
+        fields: dict[str, object] = {
+            "logger": record.name,
+            "message": message.partition("\n")[0] if is_ours_to_trim else message,
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            _, _, traceback = record.exc_info
+            if is_ours_to_trim:
+                fields["exception"] = f"{record.exc_info[0].__qualname__} at {_where(traceback)}"
+            else:
+                fields["exception"] = logging.Formatter().formatException(record.exc_info)
+        attempt = CURRENT_ATTEMPT.get()
+        if attempt is not None:
+            fields["job"] = attempt.job
+            fields["message_id"] = attempt.message.message_id
+            fields["attempt"] = attempt.message.receive_count
+        return fields
+
+
+def install(handler: LogHandler, root: logging.Logger, *, log: LogFormat) -> bool:
+    """Let `handler` have the records of `root`, by the rules of this module. Returns whether it was added."""
+    plain = [existing for existing in root.handlers if _is_plain_stream(existing)]
+    if log == "text" and plain:
+        return False
+    if not root.handlers and root.level == logging.WARNING:
+        root.setLevel(logging.INFO)  # logging's own default, which nobody chose.
+    for existing in plain:
+        root.removeHandler(existing)
+    for name in QUIET_LIBRARIES:
+        library = logging.getLogger(name)
+        if library.level == logging.NOTSET:
+            library.setLevel(logging.WARNING)
+    root.addHandler(handler)
+    return True
+
+
+def _is_plain_stream(handler: logging.Handler) -> bool:
+    if type(handler) is not logging.StreamHandler:
+        return False
+    streams = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    return any(handler.stream is stream for stream in streams)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _is_library(name: str) -> bool:
+    return any(name == library or name.startswith(library + ".") for library in LIBRARIES)
+
+
+def _where(traceback: TracebackType | None) -> str:
+    """Return `file:line function` of the innermost frame."""
+    if traceback is None:
+        return "an unknown place"
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    code = traceback.tb_frame.f_code
+    return f"{code.co_filename}:{traceback.tb_lineno} {code.co_qualname}"
+
+
+def _json(record: logging.LogRecord, fields: dict[str, object], at_utc: datetime) -> str:
+    return json_line("log", {"level": record.levelname, **fields}, at_utc)
+
+
+def _text(record: logging.LogRecord, fields: dict[str, object], at_utc: datetime) -> str:
+    """Return `time LEVEL logger: message job=… message_id=…`; the sample's and our own lines bare."""
+    message = str(fields["message"])
+    if record.name == SAMPLE_LOGGER:
+        return f"{timestamp(at_utc)} {one_line(message)}\n"
+    parts = [f"{timestamp(at_utc)} {record.levelname} {record.name}: {one_line(message)}"]
+    parts += [f"{name}={fields[name]}" for name in ("job", "message_id") if name in fields]
+    line = " ".join(parts) + "\n"
+    if "exception" in fields:
+        # A traceback keeps its lines: text is for people, and one of forty frames on a line is for nobody.
+        line += str(fields["exception"]).rstrip("\n") + "\n"
+    return line

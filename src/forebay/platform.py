@@ -1,0 +1,147 @@
+"""Everything that depends on the operating system: memory, cores, terminals, and how to leave.
+
+Rules kept here and nowhere else:
+
+1. A container's limits count, not the machine's: cgroups (version 2, then 1) are asked before the kernel is.
+2. Nothing here fails: what cannot be found out is None, and the caller has a default.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NoReturn
+
+MIB = 1024 * 1024
+
+BUFFER_BYTES_DEFAULT = 256 * MIB
+"""Where no memory limit is known."""
+
+SLOTS_ALL_ASYNC = 100
+SLOTS_BLOCKING_MAX = 32
+SLOTS_PER_CORE = 4
+
+WINDOWS = "Forebay runs on Linux and macOS; on Windows, run it inside WSL (wsl --install)."
+
+
+def unsupported() -> str | None:
+    """Return why this operating system will not do, in one sentence, or None."""
+    return WINDOWS if sys.platform == "win32" else None
+
+
+def default_slots(*, any_blocking: bool, cores: int) -> int:
+    """Return how many messages to hold at once: 100 if every job is `async def`, else min(32, 4 × cores)."""
+    assert cores >= 1, cores
+    return min(SLOTS_BLOCKING_MAX, SLOTS_PER_CORE * cores) if any_blocking else SLOTS_ALL_ASYNC
+
+
+def default_buffer_bytes(memory_limit_bytes: int | None) -> int:
+    """Return how many bytes of bodies to hold: a quarter of the limit (at least 1 MiB), else 256 MiB."""
+    if memory_limit_bytes is None:
+        return BUFFER_BYTES_DEFAULT
+    return max(MIB, memory_limit_bytes // 4)
+
+
+def memory_limit_bytes(root: Path = Path("/")) -> int | None:
+    """Return the smallest memory limit of the cgroups that we are in, or None when there is none."""
+    limits = [
+        limit
+        for folder, name in _cgroup_files(root, controller="memory", v2="memory.max", v1="memory.limit_in_bytes")
+        if (limit := _number(_read(folder / name))) is not None
+    ]
+    # Version 1 writes "no limit" as a number close to 2**63.
+    real = [limit for limit in limits if 0 < limit < 1 << 60]
+    return min(real, default=None)
+
+
+def cores(root: Path = Path("/")) -> int:
+    """Return how many cores we may use at once: affinity, then the cgroup's quota, rounded down but at least 1."""
+    count = float(_affinity())
+    for folder, name in _cgroup_files(root, controller="cpu", v2="cpu.max", v1="cpu.cfs_quota_us"):
+        quota = _read(folder / name).split()
+        if name == "cpu.max" and len(quota) == 2:
+            allowed, period = _number(quota[0]), _number(quota[1])
+        else:
+            allowed, period = _number(" ".join(quota)), _number(_read(folder / "cpu.cfs_period_us"))
+        if allowed is not None and period and allowed > 0:
+            count = min(count, allowed / period)
+    return max(1, int(count))
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Say whether a person looks at `stream`."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def leave_now(status: int) -> NoReturn:
+    """End the process without waiting for threads: some user code would not stop. Flush before."""
+    os._exit(status)
+
+
+def line_buffer_prints() -> None:
+    """Have `print` write whole lines, so that they do not cut lines of ours in two."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(line_buffering=True)
+
+
+def forgive_broken_output() -> None:
+    """Flush what `print` left behind; if nobody can read it, let it go, so that the exit status stays ours.
+
+    Python would otherwise find the broken pipe while it shuts down, and exit with 120.
+    """
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+
+
+def _affinity() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cgroup_files(root: Path, *, controller: str, v2: str, v1: str) -> Iterator[tuple[Path, str]]:
+    """Yield (folder, file) for each cgroup that we are in, from ours up to the top."""
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if hierarchy == "0" and not controllers:
+            top, name = root / "sys/fs/cgroup", v2
+        elif controller in controllers.split(","):
+            top, name = root / "sys/fs/cgroup" / controller, v1
+        else:
+            continue
+        # Inside a container the path may name a folder of the host; then the mount itself is our cgroup.
+        folder = top / path.lstrip("/")
+        while True:
+            if (folder / name).is_file():
+                yield folder, name
+            if folder in (top, folder.parent):
+                break
+            folder = folder.parent
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
