@@ -52,6 +52,8 @@ class Description:
     receive_count_max: int | None = None
     """RedrivePolicy's maxReceiveCount."""
     is_fifo: bool = False
+    may_renew: bool = True
+    """False when ChangeMessageVisibility is known to be denied (Copilot's queues): no heartbeats, long receives."""
     notes: tuple[str, ...] = ()
     """What the operator should know, such as the IAM statement that is missing."""
 

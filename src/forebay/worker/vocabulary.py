@@ -19,6 +19,15 @@ from forebay.model import Attempt, Message, Outcome
 from forebay.protection.port import ProtectionAnswer
 from forebay.queue.port import Counts, Description
 
+
+class Entry(NamedTuple):
+    """One delivery to settle or renew. `seconds` is its new visibility; unused by `Delete`."""
+
+    number: int
+    receipt: str
+    seconds: int = 0
+
+
 # ── facts ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -68,26 +77,26 @@ class ExtendRequested:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """An answer to `Renew`: every entry succeeded but those in `failed` (by attempt number)."""
+    """An answer to (part of) a `Renew`: every entry succeeded but those in `failed` (by attempt number)."""
 
-    numbers: Sequence[int]
+    entries: Sequence[Entry]
     asked_at: float
     failed: Mapping[int, Fault] = field(default_factory=dict[int, Fault])
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """An answer to `Delete`."""
+    """An answer to (part of) a `Delete`."""
 
-    numbers: Sequence[int]
+    entries: Sequence[Entry]
     failed: Mapping[int, Fault] = field(default_factory=dict[int, Fault])
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """An answer to `Release`."""
+    """An answer to (part of) a `Release`."""
 
-    numbers: Sequence[int]
+    entries: Sequence[Entry]
     failed: Mapping[int, Fault] = field(default_factory=dict[int, Fault])
 
 
@@ -197,14 +206,6 @@ class Notify:
     attempt: Attempt
     lease_lost: bool = False
     stopping: bool = False
-
-
-class Entry(NamedTuple):
-    """One delivery to settle or renew. `seconds` is its new visibility; unused by `Delete`."""
-
-    number: int
-    receipt: str
-    seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""`--exit-when-empty`: when may a worker say that there is nothing left to do?
+
+Rules kept here and nowhere else:
+
+1. A source is empty when its numbers are all 0 and one receive after that came back empty.
+2. Where the numbers may not be asked for, one empty long poll says so, unless a retry of ours is still hidden.
+3. Any message undoes every finding; so does anything held here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from forebay.worker.vocabulary import Count, Counted
+
+RECOUNT_S = 1.0
+
+
+class Finding(IntEnum):
+    UNKNOWN = 0
+    COUNTING = 1
+    NUMBERS_ARE_ZERO = 2
+    EMPTY = 3
+
+
+@dataclass(slots=True, eq=False)
+class Emptiness:
+    """What is known of each source's emptiness."""
+
+    keys: list[str]
+    findings: dict[str, Finding] = field(init=False)
+    may_count: dict[str, bool] = field(init=False)
+    retry_hidden_until: float = 0.0
+    """Until when a message that we released with a delay stays hidden."""
+    recount_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.findings = dict.fromkeys(self.keys, Finding.UNKNOWN)
+        self.may_count = dict.fromkeys(self.keys, True)
+
+    def undo(self) -> None:
+        """Something is there."""
+        for key in self.keys:
+            if self.findings[key] is not Finding.COUNTING:
+                self.findings[key] = Finding.UNKNOWN
+
+    def polled_empty(self, key: str, *, waited_s: float, now: float) -> None:
+        """A receive came back with nothing."""
+        if self.findings[key] is Finding.NUMBERS_ARE_ZERO or (
+            not self.may_count[key] and waited_s >= 1 and now >= self.retry_hidden_until
+        ):
+            self.findings[key] = Finding.EMPTY
+
+    def counted(self, event: Counted, *, is_denied: bool, now: float) -> None:
+        self.findings[event.source] = Finding.UNKNOWN
+        if event.counts is not None and event.counts.is_empty:
+            self.findings[event.source] = Finding.NUMBERS_ARE_ZERO
+        elif is_denied:
+            self.may_count[event.source] = False
+        else:
+            self.recount_at = now + RECOUNT_S
+
+    def ask(self, *, now: float) -> list[Count]:
+        """Return the questions to put now; to be called while nothing is held."""
+        if self.recount_at is not None and now < self.recount_at:
+            return []
+        self.recount_at = None
+        counts: list[Count] = []
+        for key in self.keys:
+            if self.findings[key] is Finding.UNKNOWN and self.may_count[key]:
+                self.findings[key] = Finding.COUNTING
+                counts.append(Count(key))
+        return counts
+
+    def wait_s(self, key: str, wait_s: float) -> float:
+        """Return how long a poll should wait: the confirming one only long enough to ask every server."""
+        if self.findings[key] is Finding.NUMBERS_ARE_ZERO:
+            return 1.0
+        return min(wait_s, 2.0) if self.may_count[key] else wait_s
+
+    @property
+    def all_empty(self) -> bool:
+        return all(finding is Finding.EMPTY for finding in self.findings.values())

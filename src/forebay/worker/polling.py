@@ -1,0 +1,229 @@
+"""When to ask which source for how many messages.
+
+Rules kept here and nowhere else:
+
+1. Never more is asked for than there are free slots and free bytes: a message that waits inside us ages for nothing.
+2. One long poll when idle. Another poller starts when an answer brings messages while ten slots are free and no other
+   poll is open, or when messages had waited long; it ends on an empty answer.
+3. With a backlog, free slots are gathered for a moment before asking, so that receives come back full.
+4. With fewer free slots than sources, polls are short and take turns.
+5. After a failure one probe at a time, with growing jittered pauses: short ones while the service does not answer (its
+   return must be noticed within seconds), up to 30 s while it throttles or says no.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from forebay.errors import Fault, FaultKind
+from forebay.queue.port import BATCH_MAX, BODY_MAX_BYTES, WAIT_MAX_S
+from forebay.worker.vocabulary import Receive
+
+if TYPE_CHECKING:
+    from random import Random
+
+QUEUE_WAIT_LONG_S = 0.2
+GATHER_S = 0.05
+SHORT_WAIT_S = 2.0
+PROBE_WAIT_S = 1.0
+POLLS_MAX = 64
+"""Polls open at once on one source, each on a connection of its own."""
+PAUSE_FIRST_S = 0.2
+PAUSE_UNAVAILABLE_MAX_S = 3.0
+PAUSE_REFUSED_MAX_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPoll:
+    """One receive that has not been answered yet."""
+
+    number: int
+    count_max: int
+    asked_at: float
+    wait_s: float
+    visibility_s: int
+
+
+@dataclass(slots=True, eq=False)
+class SourceState:
+    """What is known of one source's polls."""
+
+    key: str
+    visibility_s: int
+    is_described: bool = False
+    polls: dict[int, OpenPoll] = field(default_factory=dict[int, OpenPoll])
+    wanted: int = 1
+    had_messages: bool = False
+    gather_until: float | None = None
+    failures: int = 0
+    not_before: float = 0.0
+    has_answered: bool = False
+    refused_since: float | None = None
+    """Since when the service says no (queue missing, denied, no credentials) without an answer in between."""
+    wait_max_s: float = float(WAIT_MAX_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What may be asked for now. `free`: slots neither taken nor asked for. `idle`: nothing is held at all."""
+
+    slots: int
+    free: int
+    free_bytes: int
+    is_idle: bool
+
+
+class Polling:
+    """The polls on every source."""
+
+    def __init__(self, keys: list[str], *, visibility_s: int, rng: Random) -> None:
+        self.sources = {key: SourceState(key, visibility_s) for key in keys}
+        self._order = list(keys)
+        self._rng = rng
+        self._numbers = 0
+        self.asked = 0
+        """Messages asked for in open polls."""
+        self.wake_at: float | None = None
+
+    def is_open(self, key: str) -> bool:
+        return bool(self.sources[key].polls)
+
+    @property
+    def any_open(self) -> bool:
+        return self.asked > 0
+
+    def ends_at(self, key: str) -> float:
+        """When the last open poll on `key` ends by itself at the latest; 0 when none is open."""
+        return max((poll.asked_at + poll.wait_s for poll in self.sources[key].polls.values()), default=0.0)
+
+    # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(self, room: Room, *, now: float) -> list[Receive]:
+        """Open the polls that should be open now."""
+        self.wake_at = None
+        # The allowance for bodies: each message asked for may be of the largest size. One may always be asked for
+        # when nothing is held, or a small buffer would stop the worker for good.
+        allowance = room.free_bytes // BODY_MAX_BYTES - self.asked
+        if allowance < 1 and room.is_idle and self.asked == 0:
+            allowance = 1
+        free = min(room.free, allowance)
+        receives: list[Receive] = []
+        if free < 1:
+            return receives
+        silent = [source for source in self._in_turn() if not source.polls and self._may_ask(source, now)]
+        takes_turns = room.free < len(self.sources) or room.slots < len(self.sources)
+        for index, source in enumerate(silent):
+            if free < 1:
+                break
+            count = max(1, min(BATCH_MAX, free - (len(silent) - index - 1)))
+            if not takes_turns and self._gathers(source, count, room, now):
+                continue
+            wait_s = min(source.wait_max_s, SHORT_WAIT_S) if takes_turns else source.wait_max_s
+            receives.append(self._open(source, count, wait_s, now))
+            free -= count
+        if not takes_turns:
+            receives += self._ask_more(free, now)
+        if receives:
+            first = receives[0].source
+            self._order.remove(first)
+            self._order.append(first)
+        return receives
+
+    def _ask_more(self, free: int, now: float) -> list[Receive]:
+        """Let further pollers ask, full batches only, one source after the other."""
+        receives: list[Receive] = []
+        asked_more = True
+        while free >= BATCH_MAX and asked_more:
+            asked_more = False
+            for source in self._in_turn():
+                if free >= BATCH_MAX and source.polls and len(source.polls) < source.wanted and not source.failures:
+                    receives.append(self._open(source, BATCH_MAX, source.wait_max_s, now))
+                    free -= BATCH_MAX
+                    asked_more = True
+        return receives
+
+    def _in_turn(self) -> list[SourceState]:
+        return [self.sources[key] for key in self._order]
+
+    def _may_ask(self, source: SourceState, now: float) -> bool:
+        if not source.is_described:
+            return False
+        if source.not_before > now:
+            self._wake(source.not_before)
+            return False
+        return True
+
+    def _gathers(self, source: SourceState, count: int, room: Room, now: float) -> bool:
+        """Whether to wait a moment for more free slots, because there is a backlog and slots will come free."""
+        enough = min(BATCH_MAX, room.slots)
+        if count >= enough or not source.had_messages or room.is_idle:
+            source.gather_until = None
+            return False
+        if source.gather_until is None:
+            source.gather_until = now + GATHER_S
+        if now >= source.gather_until:
+            source.gather_until = None
+            return False
+        self._wake(source.gather_until)
+        return True
+
+    def _wake(self, at: float) -> None:
+        if self.wake_at is None or at < self.wake_at:
+            self.wake_at = at
+
+    def _open(self, source: SourceState, count: int, wait_s: float, now: float) -> Receive:
+        self._numbers += 1
+        is_probe = source.failures > 0
+        if is_probe:
+            wait_s = min(wait_s, PROBE_WAIT_S)
+        source.polls[self._numbers] = OpenPoll(self._numbers, count, now, wait_s, source.visibility_s)
+        source.gather_until = None
+        self.asked += count
+        return Receive(source.key, self._numbers, count, wait_s, source.visibility_s, is_probe)
+
+    # ── answers ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def close(self, key: str, number: int) -> OpenPoll | None:
+        """A poll has ended. None if it had been abandoned."""
+        poll = self.sources[key].polls.pop(number, None)
+        if poll is not None:
+            self.asked -= poll.count_max
+        return poll
+
+    def answered(self, key: str, count: int, *, queue_wait_s: float, free: int) -> None:
+        """Learn from an answer with `count` messages; `free` slots are left beside what is asked for."""
+        source = self.sources[key]
+        source.failures = 0
+        source.not_before = 0.0
+        source.has_answered = True
+        source.refused_since = None
+        source.had_messages = count > 0
+        if count == 0:
+            source.wanted = max(1, source.wanted - 1)
+        elif free >= BATCH_MAX and (not source.polls or queue_wait_s > QUEUE_WAIT_LONG_S):
+            source.wanted = min(POLLS_MAX, max(source.wanted, len(source.polls) + 2))
+
+    def failed(self, key: str, fault: Fault, *, now: float) -> float:
+        """Learn from a failure; return the pause before the next probe, in seconds."""
+        source = self.sources[key]
+        if now >= source.not_before:  # Polls that fail together are one failure.
+            source.failures += 1
+        source.wanted = 1
+        source.had_messages = False
+        says_no = fault.kind in (FaultKind.MISSING, FaultKind.DENIED, FaultKind.CREDENTIALS)
+        if not says_no:
+            source.refused_since = None
+        elif source.refused_since is None:
+            source.refused_since = now
+        is_silent = fault.kind in (FaultKind.UNAVAILABLE, FaultKind.NO_ANSWER)
+        ceiling_s = PAUSE_UNAVAILABLE_MAX_S if is_silent else PAUSE_REFUSED_MAX_S
+        edge_s = min(PAUSE_FIRST_S * 2.0 ** min(source.failures - 1, 20), ceiling_s)
+        pause_s = edge_s * (0.5 + self._rng.random() / 2)
+        source.not_before = max(source.not_before, now + pause_s)
+        return pause_s
+
+    def abandon(self, key: str) -> None:
+        """Forget the open polls of a source; their answers are not awaited any more."""
+        for number in list(self.sources[key].polls):
+            self.close(key, number)

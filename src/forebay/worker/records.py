@@ -1,0 +1,115 @@
+"""What the engine remembers: one record for each delivery it holds, and the desk that its parts share.
+
+Rules kept here and nowhere else:
+
+1. A record exists from receive until its message has found its column in the ledger.
+2. A slot is taken from receive until the attempt has finished; settling takes none.
+3. The engine owns every record. Nobody outside reads or writes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from forebay.model import Attempt, Outcome
+from forebay.settings import WorkerSettings
+from forebay.worker.ledger import Column, Ledger
+from forebay.worker.retry import Settlement
+from forebay.worker.vocabulary import Command, Report
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+class State(IntEnum):
+    """Where a delivery stands."""
+
+    WAITING = 0
+    """Received; its attempt has not started (protection is not held yet)."""
+    RUNNING = 1
+    SETTLING = 2
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """One delivery held by this worker."""
+
+    attempt: Attempt
+    source: str
+    key: tuple[str, str]
+    """Source and message id: what two deliveries of one message share."""
+    receipt: str
+    """The newest receipt of this message; a second delivery replaces it."""
+    body_bytes: int
+    received_at: float
+    """When the receive was asked for: SQS's 12 h ceiling is counted from no earlier."""
+    visibility_s: int
+    trusted_until: float
+    needs_protection: bool
+    state: State = State.WAITING
+    is_lease_lost: bool = False
+    renewing: str | None = None
+    """The receipt that a renewal under way carries, or None."""
+    started_at: float = 0.0
+    deadline_at: float = 0.0
+    is_limit_passed: bool = False
+    is_interrupted: bool = False
+    settlement: Settlement | None = None
+    outcome: Outcome | None = None
+    column: Column | None = None
+    """Where the delivery will be counted once the settlement is confirmed."""
+    is_settling_now: bool = False
+    """A settling command is under way."""
+    is_copied: bool = False
+    """The copy in the dead-letter queue is confirmed."""
+    tries: int = 0
+
+    @property
+    def number(self) -> int:
+        return self.attempt.number
+
+
+@dataclass(slots=True, eq=False)
+class Desk:
+    """What the engine's parts share: the settings, the records, the ledger and the commands being written."""
+
+    settings: WorkerSettings
+    rng: Random
+    ledger: Ledger = field(default_factory=Ledger)
+    records: dict[int, Record] = field(default_factory=dict[int, Record])
+    by_message: dict[tuple[str, str], Record] = field(default_factory=dict[tuple[str, str], Record])
+    commands: list[Command] = field(default_factory=list[Command])
+    waiting: dict[int, Record] = field(default_factory=dict[int, Record])
+    running: int = 0
+    protected: int = 0
+    """Records that need task protection, in any state."""
+    held_bytes: int = 0
+    is_stopping: bool = False
+
+    @property
+    def busy(self) -> int:
+        """Slots taken by messages that are here (not by those asked for)."""
+        return len(self.waiting) + self.running
+
+    @property
+    def settling(self) -> int:
+        return len(self.records) - self.busy
+
+    def report(self, event: str, /, **fields: object) -> None:
+        self.commands.append(Report(event, fields))
+
+    def end(self, record: Record, column: Column) -> None:
+        """Account for a delivery that is no longer ours and forget it. Its slot must be free already."""
+        assert record.state is State.SETTLING, record.state
+        self.ledger.add(column)
+        self.protected -= record.needs_protection
+        del self.records[record.attempt.number]
+        if self.by_message.get(record.key) is record:
+            del self.by_message[record.key]
+
+
+def queue_name(key: str) -> str:
+    """Return the readable name of a source: the last part of a queue's URL."""
+    return key.rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,125 @@
+"""Carries out a stop: tells running code, gives back what waits, interrupts at the limit, and leaves in time.
+
+Rules kept here and nowhere else:
+
+1. Running attempts get until the drain's limit; then they are interrupted, and what obeys is given back.
+2. What does not obey is released so as to reappear two seconds after our exit at the earliest, and the process leaves
+   without waiting for it. This is the one time that something is released while its code may still run.
+3. Polls still open at the limit are abandoned. What was held back on their account is released so as to outlast them.
+4. The exit comes when everything is accounted for, or when time is up: then the rest is counted as lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+
+from forebay.worker.drain import VISIBLE_AFTER_S, Drain, Phase
+from forebay.worker.ledger import Column
+from forebay.worker.polling import Polling
+from forebay.worker.records import Desk, Record, State, queue_name
+from forebay.worker.retry import SettleByRelease
+from forebay.worker.settling import Settling
+from forebay.worker.vocabulary import AbandonPolls, Exit, Notify
+
+
+class Stopping:
+    """The end of a worker's life."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        polling: Polling,
+        settling: Settling,
+        *,
+        interrupt: Callable[[Record], None],
+        leave_slot: Callable[[Record], None],
+    ) -> None:
+        self._desk = desk
+        self._polling = polling
+        self._settling = settling
+        self._interrupt = interrupt
+        self._leave_slot = leave_slot
+        self._code_still_runs = False
+        self.drain = Drain()
+
+    def begin(self, reason: str, now: float, *, status: int = 0) -> None:
+        """Start to drain; a second call changes nothing."""
+        desk = self._desk
+        if not self.drain.begin(reason, status=status, drain_s=desk.settings.drain_s, now=now):
+            return
+        self._tell(reason, now)
+
+    def _tell(self, reason: str, now: float) -> None:
+        desk = self._desk
+        desk.is_stopping = True
+        ends_at = max((self._polling.ends_at(key) for key in self._polling.sources), default=0.0)
+        desk.report(
+            "drain.started",
+            reason=reason,
+            running=desk.running,
+            waiting=len(desk.waiting),
+            poll_ends_in_s=round(max(0.0, ends_at - now), 3),
+            limit_s=round(self.drain.limit_at - now, 3),
+        )
+        for record in desk.records.values():
+            if record.state is State.RUNNING:
+                desk.commands.append(Notify(record.attempt, stopping=True))
+
+    def hurry(self, reason: str, now: float) -> None:
+        """Leave within a second."""
+        was_working = self.drain.phase is Phase.WORKING
+        if self.drain.hurry(reason, now=now) and was_working:
+            self._tell(reason, now)
+
+    def turn(self, now: float) -> None:
+        """Go on to the next phase when its time has come."""
+        drain = self.drain
+        if drain.phase in (Phase.WORKING, Phase.GONE):
+            return
+        if not self._desk.records and not self._polling.any_open:
+            self._leave()
+            return
+        if drain.phase is Phase.DRAINING and now >= drain.limit_at:
+            drain.phase = Phase.INTERRUPTING
+            self._end_polls(now)
+            for record in list(self._desk.records.values()):
+                if record.state is State.RUNNING:
+                    self._interrupt(record)
+        if drain.phase is Phase.INTERRUPTING and (now >= drain.obey_until or self._desk.running == 0):
+            drain.phase = Phase.LEAVING
+            self._give_up_running(now)
+        if drain.phase is Phase.LEAVING and now >= drain.exit_at:
+            self._settling.abandon()
+        if not self._desk.records and not self._polling.any_open:
+            self._leave()
+
+    def _end_polls(self, now: float) -> None:
+        delays_s = {key: max(0.0, ceil(self._polling.ends_at(key) - now) + 1.0) for key in self._polling.sources}
+        open_keys = [key for key in self._polling.sources if self._polling.is_open(key)]
+        self._settling.force(delay_of=lambda key: delays_s[key] if key in open_keys else 0.0, now=now)
+        for key in open_keys:
+            self._polling.abandon(key)
+            self._desk.commands.append(AbandonPolls(key))
+
+    def _give_up_running(self, now: float) -> None:
+        """Release what would not end. Its slot counts as free, for nothing is received any more."""
+        for record in [record for record in self._desk.records.values() if record.state is State.RUNNING]:
+            self._code_still_runs = True
+            self._desk.report(
+                "attempt.stuck",
+                queue=queue_name(record.source),
+                message_id=record.key[1],
+                job=record.attempt.job,
+                attempt=record.number,
+                ran_s=round(now - record.started_at, 3),
+            )
+            self._leave_slot(record)
+            delay_s = self.drain.exit_at - now + VISIBLE_AFTER_S
+            column: Column = "lease_lost" if record.is_lease_lost else "released"
+            self._settling.begin(record, SettleByRelease(delay_s, is_retry=False), column, now=now)
+
+    def _leave(self) -> None:
+        self.drain.phase = Phase.GONE
+        status = self.drain.status or (1 if self._settling.unconfirmed else 0)
+        self._desk.commands.append(Exit(status, self.drain.reason, self._code_still_runs))
