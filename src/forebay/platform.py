@@ -107,9 +107,8 @@ def forgive_broken_output() -> None:
 
 
 def _affinity() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _cgroup_files(root: Path, *, controller: str, v2: str, v1: str) -> Iterator[tuple[Path, str]]:

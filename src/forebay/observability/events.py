@@ -51,15 +51,15 @@ class EventKind:
     """Every field that may come with it, and what it means."""
     keep: Keep = Keep.ROUTINE
     per_second: int = 20
-    """Lines a second and source; what is beyond is counted in the next line's `suppressed`."""
+    """Lines a second and queue; what is beyond is counted in the next line's `suppressed`."""
 
 
-SOURCE = {"source": "the queue's URL"}
+QUEUE = {"queue": "the queue's name: the last part of its URL"}
 ATTEMPT = {
     "job": "the handler's name",
     "message_id": "SQS's id of the message",
     "attempt": "which delivery of the message this is, counted by SQS from 1",
-    "queue": "the queue's name: the last part of its URL",
+    **QUEUE,
 }
 LEDGER = {
     "received": "messages received since the start",
@@ -80,7 +80,7 @@ COMMON_FIELDS = {
     "event": "the event's name",
     "at": "when it happened: UTC, RFC 3339, milliseconds",
     "level": "how much to care: left out for INFO, else DEBUG, WARNING or ERROR",
-    "suppressed": "how many events of the same kind and source were not told since the last line",
+    "suppressed": "how many events of the same kind and queue were not told since the last line",
 }
 """Fields that any line may carry."""
 
@@ -113,17 +113,18 @@ _WORKER = (
         },
         Keep.VITAL,
     ),
-    EventKind("worker.note", Level.WARNING, "{note}", {**SOURCE, "note": "what the operator should know"}, Keep.VITAL),
+    EventKind("worker.note", Level.WARNING, "{note}", {**QUEUE, "note": "what the operator should know"}, Keep.VITAL),
     EventKind(
         "drain.started",
         Level.INFO,
-        "Stopping ({reason}): {running} running[, {waiting} waiting], at most {limit_s} s[. {note}]",
+        "Stopping ({reason}): {running} running[, {waiting} waiting], at most {limit_s} s"
+        "[; the open poll ends in {poll_ends_in_s} s][. {note}]",
         {
             "reason": "who asked: a signal's name, or the program's word",
             "running": "attempts that run",
             "waiting": "messages held but not started",
             "limit_s": "how long running attempts get, in seconds",
-            "polls": "long polls still open",
+            "poll_ends_in_s": "time until the last open long poll ends, in seconds",
             "note": "what to expect, on a terminal",
         },
         Keep.VITAL,
@@ -148,13 +149,13 @@ _WORKER = (
 )
 
 _QUEUE = (
-    EventKind("poll.started", Level.INFO, "Long polling for messages", {**SOURCE, "wait_s": "the longest wait"}),
+    EventKind("poll.started", Level.INFO, "Long polling for messages", {**QUEUE, "wait_s": "the longest wait"}),
     EventKind(
         "poll.failed",
         Level.WARNING,
-        "Cannot receive from {source}: {code}[: {detail}][; next try in {retry_in_s} s]",
+        "Cannot receive from {queue}: {code}[: {detail}][; next try in {retry_in_s} s]",
         {
-            **SOURCE,
+            **QUEUE,
             "kind": "the class of the error: throttled, unavailable, no_answer, denied, credentials, missing, refused",
             "code": "the service's own word for the error",
             "detail": "the service's explanation",
@@ -167,17 +168,17 @@ _QUEUE = (
     EventKind(
         "poll.recovered",
         Level.INFO,
-        "Receiving again from {source}[ after {failures} failures][ in {lasted_s} s]",
-        {**SOURCE, "failures": "polls failed in a row before", "lasted_s": "how long the trouble lasted, in seconds"},
+        "Receiving again from {queue}[ after {failures} failures][ in {lasted_s} s]",
+        {**QUEUE, "failures": "polls failed in a row before", "lasted_s": "how long the trouble lasted, in seconds"},
         Keep.IMPORTANT,
         per_second=1,
     ),
     EventKind(
         "permission.missing",
         Level.WARNING,
-        "Permission missing on {source}: {note}",
+        "Permission missing on {queue}: {action}[ ({code})][; {consequence}][. To add: {grant}]",
         {
-            **SOURCE,
+            **QUEUE,
             "action": "the IAM action that was denied",
             "note": "the statement to add, and what happens until then",
         },
@@ -187,14 +188,12 @@ _QUEUE = (
     EventKind(
         "settle.failed",
         Level.WARNING,
-        "Cannot {operation} on {source}: {code}[: {detail}][ ({count} messages)]",
+        "Cannot settle messages of {queue}: {action}: {code}[: {detail}]",
         {
-            **SOURCE,
-            "operation": "delete, release, renew or bury",
-            "kind": "the class of the error",
+            **QUEUE,
+            "action": "the operation that failed",
             "code": "the service's own word for the error",
             "detail": "the service's explanation",
-            "count": "messages concerned",
         },
         Keep.IMPORTANT,
         per_second=1,
@@ -251,15 +250,15 @@ _ATTEMPT = (
     EventKind(
         "attempt.stuck",
         Level.WARNING,
-        "{message_id} - {job} does not stop {over_s} s after its limit; its lease is kept",
-        {**ATTEMPT, "over_s": "time since its limit passed or its stop was asked, in seconds", "limit_s": "the limit"},
+        "{message_id} - {job} does not stop, {ran_s} s after its start; its lease is kept",
+        {**ATTEMPT, "ran_s": "time since it started, in seconds"},
         Keep.IMPORTANT,
     ),
     EventKind(
         "lease.lost",
         Level.ERROR,
         "{message_id} - lease lost[ ({reason})]: another worker may have it; its result is not deleted as success",
-        {**ATTEMPT, **SOURCE, "reason": "how we know"},
+        {**ATTEMPT, "reason": "how we know", "state": "waiting, running or settling"},
         Keep.IMPORTANT,
         per_second=100,
     ),
@@ -269,7 +268,6 @@ _ATTEMPT = (
         "{message_id} - moved to the dead-letter queue: {reason}",
         {
             **ATTEMPT,
-            **SOURCE,
             "reason": "why",
             "fingerprint": "equal for equal failures",
             "dead_letter": "where it went",
@@ -283,7 +281,6 @@ _ATTEMPT = (
         "{message_id} - hopeless ({reason}) and there is no dead-letter queue: hidden[ for {hidden_s} s][. {remedy}]",
         {
             **ATTEMPT,
-            **SOURCE,
             "reason": "why",
             "fingerprint": "equal for equal failures",
             "hidden_s": "for how long it is hidden, in seconds",
@@ -295,14 +292,14 @@ _ATTEMPT = (
     EventKind(
         "message.duplicate",
         Level.INFO,
-        "{message_id} - delivered again while held here; not started twice",
-        {**ATTEMPT, **SOURCE},
+        "{message_id} - delivered again while held or done here; not started twice",
+        {**ATTEMPT, "adopted": "true when the attempt that stands for it goes on with the newer delivery"},
     ),
     EventKind(
         "message.released",
         Level.INFO,
         "{message_id} - given back[: {reason}]",
-        {**ATTEMPT, **SOURCE, "reason": "why", "delay_s": "how long it stays hidden, in seconds"},
+        {**ATTEMPT, "reason": "why", "delay_s": "how long it stays hidden, in seconds"},
     ),
     EventKind(
         "handlers.blocked",

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from forebay.model import Attempt
-from forebay.observability.attempts import ErrorDetail
+from forebay.observability.attempts import ErrorDetail, started_fields
 from forebay.observability.events import Keep
 from forebay.observability.lines import json_line, one_line, timestamp
 from forebay.observability.writer import LineWriter
@@ -37,6 +37,11 @@ QUIET_LIBRARIES = ("botocore", "boto3", "urllib3", "aiohttp.access", "s3transfer
 LIBRARIES = ("asyncio", "anyio", "aiohttp", "botocore", "boto3", "concurrent.futures", "urllib3")
 """Loggers whose records are not the user's own words."""
 
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "event", "at", "level", "taskName"}
+"""What every record has, and what our lines mean by themselves. Anything else came from `extra={…}`."""
+
+_SCALARS = (str, int, float, bool)
+
 
 class LogHandler(logging.Handler):
     """Turns records into lines."""
@@ -48,6 +53,7 @@ class LogHandler(logging.Handler):
         self._detail: ErrorDetail = error_detail
 
     def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, object]
         try:
             fields = self._fields(record)
         except Exception as error:  # noqa: BLE001  (the user's arguments and their __str__; never our reason to fail)
@@ -57,7 +63,11 @@ class LogHandler(logging.Handler):
                 f"{type(error).__name__}",
             }
         at_utc = datetime.fromtimestamp(record.created, UTC)
-        line = _json(record, fields, at_utc) if self._is_json else _text(record, fields, at_utc)
+        line = (
+            json_line("log", {"level": record.levelname, **fields}, at_utc)
+            if self._is_json
+            else _text(record, fields, at_utc)
+        )
         self._writer.write(line, Keep.IMPORTANT if record.levelno >= logging.WARNING else Keep.ROUTINE)
 
     def _fields(self, record: logging.LogRecord) -> dict[str, object]:
@@ -75,9 +85,10 @@ class LogHandler(logging.Handler):
                 fields["exception"] = logging.Formatter().formatException(record.exc_info)
         attempt = CURRENT_ATTEMPT.get()
         if attempt is not None:
-            fields["job"] = attempt.job
-            fields["message_id"] = attempt.message.message_id
-            fields["attempt"] = attempt.message.receive_count
+            fields |= started_fields(attempt)
+        for name, value in vars(record).items():
+            if name not in _STANDARD and isinstance(value, _SCALARS):
+                fields.setdefault(name, value)
         return fields
 
 
@@ -117,10 +128,6 @@ def _where(traceback: TracebackType | None) -> str:
         traceback = traceback.tb_next
     code = traceback.tb_frame.f_code
     return f"{code.co_filename}:{traceback.tb_lineno} {code.co_qualname}"
-
-
-def _json(record: logging.LogRecord, fields: dict[str, object], at_utc: datetime) -> str:
-    return json_line("log", {"level": record.levelname, **fields}, at_utc)
 
 
 def _text(record: logging.LogRecord, fields: dict[str, object], at_utc: datetime) -> str:

@@ -5,7 +5,7 @@ Rules kept here and nowhere else:
 1. Attempts are told one by one up to `ATTEMPTS_PER_SECOND`; what is beyond is counted in one `attempts.summary` a
    second. Every attempt is in exactly one of the two.
 2. Failures have a budget of their own, so that a flood of successes never hides one.
-3. Any other event is told up to its `per_second` for each source; the rest is counted, and the last one is told when
+3. Any other event is told up to its `per_second` for each queue; the rest is counted, and the last one is told when
    the second is over.
 4. Called by the control loop only: nothing here blocks, and nothing is raised.
 """
@@ -32,7 +32,7 @@ JOBS_IN_SUMMARY = 20
 
 @dataclass(slots=True)
 class _Limit:
-    """How often one event of one source has been told in this second."""
+    """How often one event of one queue has been told in this second."""
 
     since_at: float
     told: int = 0
@@ -72,9 +72,10 @@ class Reporter:
         kind = CATALOGUE.get(event)
         if kind is not None and kind.keep is not Keep.VITAL:
             now = self._clock.now()
-            limit = self._limits.get((event, fields.get("source")))
+            key = event, fields.get("queue")
+            limit = self._limits.get(key)
             if limit is None:
-                limit = self._limits[event, fields.get("source")] = _Limit(now)
+                limit = self._limits[key] = _Limit(now)
             elif now - limit.since_at >= LIMIT_SECONDS:
                 limit.since_at, limit.told = now, 0
             if limit.told >= kind.per_second:
@@ -130,13 +131,13 @@ class Reporter:
         """Tell what a finished second has left over. To be called about once a second, and costs next to nothing."""
         now = self._clock.now()
         self._turn(now)
-        for (event, source), limit in list(self._limits.items()):
+        for (event, queue), limit in list(self._limits.items()):
             if now - limit.since_at >= LIMIT_SECONDS:
                 if limit.suppressed:
                     self._tell_the_last(event, limit)
                     limit.since_at, limit.told = now, 1
                 else:
-                    del self._limits[event, source]
+                    del self._limits[event, queue]
         self._tell_dropped()
 
     def close(self) -> None:
