@@ -258,7 +258,7 @@ class Policy:
                 return self._held(until_at, minutes, now)
             case Unheld():
                 return self._hold_refused(Refused("NotProtected", is_lasting=False), minutes, now)
-            case Refused(is_unknown=True, is_lasting=False) if self._may_look:
+            case Refused(is_unknown=True, is_lasting=False) if self._may_look and self._lasting is None:
                 self._doubt, self._doubted, self._minutes_refused = _Doubt.HOLD, answer, minutes
                 return []
             case Refused():
@@ -300,17 +300,17 @@ class Policy:
                 return self._released(was_held=kept_until is not None or self._has_leftover)
             case Held(until_at=until_at):
                 self._held_until = until_at
-                return self._let_go_refused(Refused("StillProtected", is_lasting=False), now)
+                return self._other_refused(Refused("StillProtected", is_lasting=False), now)
             case Refused(is_unknown=True, is_lasting=False):
                 self._has_leftover = True
-                if self._may_look:
+                if self._may_look and self._lasting is None:
                     self._doubt, self._doubted = _Doubt.LET_GO, answer
-                return self._let_go_refused(answer, now)
+                return self._other_refused(answer, now)
             case Refused():
                 self._held_until = kept_until
-                return self._let_go_refused(answer, now)
+                return self._other_refused(answer, now)
 
-    def _let_go_refused(self, refused: Refused, now: float) -> Reports:
+    def _other_refused(self, refused: Refused, now: float) -> Reports:
         if refused.is_lasting:
             return self._refused_for_good(refused, now)
         self._backoff.other_refused(now)
@@ -335,8 +335,7 @@ class Policy:
         if doubt is _Doubt.HOLD:
             return self._doubt_about_hold_ended(until_at, now)
         if doubt is _Doubt.LET_GO:
-            self._held_until = until_at
-            self._has_leftover = until_at is not None
+            self._held_until, self._has_leftover = until_at, False
             return [] if until_at is not None else self._released(was_held=True)
         if at_start:
             return self._seen_at_start(until_at, now)
@@ -353,7 +352,7 @@ class Policy:
             told = self._refused_for_good(refused, now)
         elif at_start:
             self._look_at_start = True
-            told = self._let_go_refused(refused, now)
+            told = self._other_refused(refused, now)
         if doubt is _Doubt.HOLD and self._lasting is None:
             assert self._doubted is not None
             return [*told, *self._hold_refused(self._doubted, self._minutes_refused, now)]
