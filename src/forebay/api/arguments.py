@@ -1,0 +1,154 @@
+"""Arguments to JSON and back, by the annotations of the job. The only module that touches pydantic.
+
+Rules kept here and nowhere else:
+
+1. Pydantic is imported when the first job with arguments is used, never by `import forebay`.
+2. What does not fit is told by field and problem, never by value (`problems`).
+3. Fields that a job does not know are passed over: producer and worker are not deployed in the same second.
+4. Defaults are the worker's: an argument left out is not sent.
+5. Bytes travel as base64 and NaN as a string, so that every body is plain JSON in UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, cast
+
+from forebay.api.problems import names_in, problems_of
+from forebay.api.signature import Signature
+from forebay.errors import JobError
+
+
+class Unfit(Exception):
+    """The arguments do not fit the job. An answer to the caller; its words hold no values."""
+
+
+class Arguments:
+    """Writes and reads the arguments of one job, as a JSON object."""
+
+    def __init__(self, signature: Signature, *, is_strict: bool = False) -> None:
+        self._name = signature.name
+        annotations = signature.annotations()
+        for parameter in signature.parameters:
+            _check_default(signature.name, parameter.name, parameter.default)
+        optional = {one.name for one in signature.parameters if one.default is not one.empty}
+        self._adapter = _adapter(signature.name, _shape(annotations, optional))
+        self._validator = self._adapter.validator
+        self._names = names_in(self._adapter.core_schema)
+        self._strict = True if is_strict else None
+
+    def read(self, body: str) -> dict[str, Any]:
+        """Return the keyword arguments in a body. Raises `Unfit`."""
+        try:
+            return cast("dict[str, Any]", self._validator.validate_json(body, strict=self._strict))
+        except ValueError as error:
+            raise Unfit(self._told(error, "the body")) from None
+
+    def write(self, arguments: Mapping[str, object]) -> str:
+        """Return a body with these arguments. Raises `JobError` when they do not fit."""
+        try:
+            valid = self._validator.validate_python(arguments)
+            body: str = self._adapter.dump_json(valid, by_alias=True, warnings="none").decode()
+        except ValueError as error:
+            told = self._told(error, "the arguments")
+            raise JobError(f"job {self._name!r} cannot be sent: {told}") from None
+        if _MASK in body and _holds_secret(self._adapter.dump_python(valid, warnings="none")):
+            raise JobError(
+                f"job {self._name!r} cannot be sent: pydantic masks SecretStr and SecretBytes in JSON, so the worker "
+                "would get asterisks. Send a reference to the secret, or declare the argument as str"
+            )
+        return body
+
+    def _told(self, error: ValueError, whole: str) -> str:
+        from pydantic import ValidationError
+
+        if isinstance(error, ValidationError):
+            return problems_of(error, names=self._names, whole=whole)
+        return f"{whole}: cannot be written as JSON in UTF-8"
+
+
+class OneValue:
+    """Reads a whole body as one JSON value of one type, strictly."""
+
+    def __init__(self, name: str, annotation: object, *, is_text: bool) -> None:
+        self._adapter = _adapter(name, annotation)
+        self._names = names_in(self._adapter.core_schema)
+        self._is_text = is_text
+
+    def read(self, body: str) -> object:
+        """Return the value. Raises `Unfit`."""
+        from pydantic import ValidationError
+
+        try:
+            if self._is_text:
+                return self._adapter.validate_python(body, strict=True)
+            return self._adapter.validate_json(body, strict=True)
+        except ValidationError as error:
+            raise Unfit(problems_of(error, names=self._names, whole="the body")) from None
+        except ValueError:
+            raise Unfit("the body: is not valid JSON in UTF-8") from None
+
+
+def write_untyped(name: str, arguments: Mapping[str, object]) -> str:
+    """Return a body for a job whose annotations are not at hand. Raises `JobError` for what JSON cannot carry."""
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        return to_json(dict(arguments), bytes_mode="base64", inf_nan_mode="strings").decode()
+    except (PydanticSerializationError, ValueError) as error:
+        raise JobError(
+            f"job {name!r} cannot be sent: an argument cannot be written as JSON ({type(error).__name__})"
+        ) from None
+
+
+_MASK = '"**********"'
+
+
+def _shape(annotations: Mapping[str, Any], optional: set[str]) -> object:
+    from pydantic import ConfigDict
+    from typing_extensions import TypedDict
+
+    fields = {
+        name: NotRequired[annotation] if name in optional else annotation for name, annotation in annotations.items()
+    }
+    shape = TypedDict("Arguments", fields)  # type: ignore[misc]  # pyright: ignore
+    cast("Any", shape).__pydantic_config__ = ConfigDict(
+        extra="ignore",
+        hide_input_in_errors=True,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+        ser_json_inf_nan="strings",
+    )
+    return shape
+
+
+def _adapter(name: str, annotation: object) -> Any:
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    try:
+        return TypeAdapter[Any](cast("Any", annotation))
+    except (PydanticUserError, TypeError, NameError) as error:
+        raise JobError(f"the parameter types of job {name!r} are nothing that can be validated: {error}") from error
+
+
+def _check_default(job: str, parameter: str, default: object) -> None:
+    from pydantic.fields import FieldInfo
+
+    if isinstance(default, FieldInfo):
+        raise JobError(f"job {job!r}: write `{parameter}: Annotated[TYPE, Field(…)] = VALUE`, not `= Field(…)`")
+
+
+def _holds_secret(value: object) -> bool:
+    from pydantic import SecretBytes, SecretStr
+
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, SecretStr | SecretBytes):
+            return True
+        if isinstance(part, dict):
+            waiting.extend(cast("dict[object, object]", part).values())
+        elif isinstance(part, list | tuple | set | frozenset):
+            waiting.extend(cast("list[object]", part))
+    return False

@@ -1,0 +1,128 @@
+"""What a handler's `def` line says: whether it wants a Context, which arguments it takes, and their types.
+
+Rules kept here and nowhere else:
+
+1. What can never work is refused where it is declared, with the name of the job and the remedy.
+2. Annotations are read late, at the first use: they may name what is defined further down in the module.
+3. Names that the user imports for type checkers only (`if TYPE_CHECKING`) are known here if they are ours.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from functools import partial
+from inspect import Parameter
+from typing import Any
+
+from forebay.api.context import Context
+from forebay.errors import JobError
+from forebay.model import Message
+
+_OURS: dict[str, Any] = {"Context": Context, "Message": Message}
+
+
+class Signature:
+    """The parameters of one handler, without its Context."""
+
+    def __init__(self, name: str, function: Callable[..., object]) -> None:
+        self.name = name
+        self._function = function
+        parameters = list(_inspected(name, function).parameters.values())
+        self.wants_context = bool(parameters) and _is_context(function, parameters[0])
+        self.parameters = parameters[1:] if self.wants_context else parameters
+        for parameter in self.parameters:
+            self._check(parameter)
+        self._without_context = inspect.Signature(self.parameters)
+        self._names = frozenset(parameter.name for parameter in self.parameters)
+        self._required = frozenset(parameter.name for parameter in self.parameters if parameter.default is _NONE)
+
+    def bind(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> dict[str, object]:
+        """Return the arguments by name, as a call would. Raises `TypeError` as a call would."""
+        if not arguments and self._required <= keywords.keys() <= self._names:
+            return dict(keywords)
+        try:
+            return dict(self._without_context.bind(*arguments, **keywords).arguments)
+        except TypeError as error:
+            raise TypeError(f"job {self.name!r}: {error}") from None
+
+    def annotations(self) -> dict[str, Any]:
+        """Return the types of the arguments; `Any` where nothing is written."""
+        if not self.parameters:
+            return {}
+        source = _annotated(self._function)
+        known = getattr(source, "__globals__", {})
+        missing = {name: ours for name, ours in _OURS.items() if name not in known}
+        try:
+            hints = typing.get_type_hints(source, localns=missing, include_extras=True)
+        except Exception as error:
+            raise JobError(
+                f"the parameter types of job {self.name!r} cannot be read: {error}. "
+                "Import them at module level, outside `if TYPE_CHECKING`"
+            ) from error
+        return {parameter.name: hints.get(parameter.name, Any) for parameter in self.parameters}
+
+    def _check(self, parameter: Parameter) -> None:
+        if _is_context(self._function, parameter):
+            raise JobError(f"job {self.name!r}: the Context must be the first parameter, not {parameter.name!r}")
+        if parameter.kind is Parameter.POSITIONAL_ONLY:
+            raise JobError(
+                f"job {self.name!r}: {parameter.name!r} is positional-only, but arguments travel by name: drop the `/`"
+            )
+        if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+            star = "*" if parameter.kind is Parameter.VAR_POSITIONAL else "**"
+            raise JobError(
+                f"job {self.name!r}: {star}{parameter.name} cannot be validated. Name each argument, or take one "
+                "list or dict"
+            )
+
+
+_NONE = Parameter.empty
+
+
+def name_of(function: Callable[..., object]) -> str:
+    """Return the function's qualified name, without the function it is nested in."""
+    name = getattr(function, "__qualname__", "").rsplit("<locals>.", 1)[-1]
+    if not name or "<" in name:
+        raise JobError("a job needs a name of its own here: write @worker.job(name=…)")
+    return name
+
+
+def _inspected(name: str, function: Callable[..., object]) -> inspect.Signature:
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise JobError(f"job {name!r} has a `yield` in it: a job returns, it does not generate")
+    if inspect.isclass(function):
+        raise JobError(f"job {name!r} is a class: declare a function")
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise JobError(f"job {name!r}: its parameters cannot be read ({error}). Wrap it in a `def`") from error
+
+
+def _is_context(function: Callable[..., object], parameter: Parameter) -> bool:
+    annotation: object = parameter.annotation
+    if isinstance(annotation, str):
+        annotation = _looked_up(annotation.strip().strip("'\""), getattr(_annotated(function), "__globals__", {}))
+    return inspect.isclass(annotation) and issubclass(annotation, Context)
+
+
+def _looked_up(name: str, known: Mapping[str, object]) -> object:
+    first, *rest = name.split(".")
+    if first not in known:
+        # Imported for type checkers only. Nothing but its name tells whose it is.
+        return Context if name.split(".")[-1] == "Context" else None
+    found: object = known[first]
+    for part in rest:
+        found = getattr(found, part, None)
+    return found
+
+
+def _annotated(function: Callable[..., object]) -> Callable[..., object]:
+    """Return the plain function whose `def` line carries the annotations."""
+    function = inspect.unwrap(function)
+    while isinstance(function, partial):
+        function = inspect.unwrap(function.func)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    if inspect.isroutine(function):
+        return getattr(function, "__func__", function)
+    return type(function).__call__  # an object with `__call__`
