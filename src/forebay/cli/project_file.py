@@ -45,42 +45,55 @@ def read(folder: Path) -> dict[str, Written]:
 
 def parse(text: str) -> dict[str, Written]:
     """Return the values of the section `run:` of `text`. Raises `SettingsError` naming the line."""
-    found: dict[str, Written] = {}
-    inside = False
-    key_indent: int | None = None
-    open_list: str | None = None
+    reader = _Reader()
     for number, raw in enumerate(text.splitlines(), start=1):
         line = _without_comment(raw)
-        if not line.strip():
-            continue
-        place = f"{FILE_NAME} line {number}"
+        if line.strip():
+            reader.take(line, f"{FILE_NAME} line {number}")
+    return {key: written for key, written in reader.found.items() if written.values}
+
+
+class _Reader:
+    """Takes the lines in order and keeps what the section says."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Written] = {}
+        self._is_inside = False
+        self._indent: int | None = None
+        """How far the section's keys are indented: as far as the first of them."""
+        self._open_list: str | None = None
+
+    def take(self, line: str, place: str) -> None:
         indent = len(line) - len(line.lstrip(" "))
-        if "\t" in line[: len(line) - len(line.lstrip())]:
+        if line[indent] == "\t":
             raise SettingsError(f"{place}: indented with a tab, which YAML does not allow")
-        if indent == 0 and not (inside and line.startswith("- ")):
-            inside = _opens_section(line, place)
-            key_indent = open_list = None
-            continue
-        if not inside:
-            continue
-        content = line.strip()
-        if content == "-" or content.startswith("- "):
-            if open_list is None:
-                raise SettingsError(f"{place}: a list item that belongs to no key")
-            known = found[open_list]
-            found[open_list] = Written((*known.values, _scalar(content[1:].strip(), place)), known.place)
-            continue
+        if indent == 0:
+            self._is_inside = _opens_section(line, place)
+            self._indent = self._open_list = None
+        elif self._is_inside:
+            content = line.strip()
+            if content == "-" or content.startswith("- "):
+                self._take_item(content[1:].strip(), place)
+            else:
+                self._take_key(content, indent, place)
+
+    def _take_item(self, item: str, place: str) -> None:
+        if self._open_list is None:
+            raise SettingsError(f"{place}: a list item that belongs to no key")
+        known = self.found[self._open_list]
+        self.found[self._open_list] = Written((*known.values, _scalar(item, place)), known.place)
+
+    def _take_key(self, content: str, indent: int, place: str) -> None:
         match = _KEY.match(content)
-        if match is None or (key_indent is not None and indent != key_indent):
+        if match is None or (self._indent is not None and indent != self._indent):
             raise SettingsError(f"{place}: expected `key: value` under `{SECTION}:`")
-        key_indent = indent
+        self._indent = indent
         key = match["key"].replace("_", "-")
-        if key in found:
+        if key in self.found:
             raise SettingsError(f"{place}: {key} is set twice")
         value = (match["value"] or "").strip()
-        found[key] = Written(_values(value, place), place)
-        open_list = None if value else key
-    return {key: written for key, written in found.items() if written.values}
+        self.found[key] = Written(_values(value, place), place)
+        self._open_list = None if value else key
 
 
 def _opens_section(line: str, place: str) -> bool:

@@ -16,69 +16,12 @@ from typing import Any, cast
 from forebay import platform
 from forebay.api.options import RunOptions
 from forebay.cli.project_file import FILE_NAME, Written
+from forebay.cli.values import address, flag, plain, seconds, size, whole, whole_seconds
 from forebay.errors import SettingsError
 from forebay.settings import WorkerSettings
 
 QUEUE_VARIABLES = ("FOREBAY_QUEUE_URL", "FOREBAY_QUEUE", "COPILOT_QUEUE_URI")
 """Environment variables that name queues, the strongest first."""
-
-_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("a whole number") from None
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError("a number of seconds, such as 25 or 0.5") from None
-    if value != value:  # NaN compares unequal to itself, and would slip through every bound.
-        raise ValueError("a number of seconds")
-    return value
-
-
-def _whole_seconds(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("whole seconds: SQS takes no fractions") from None
-
-
-def _bytes(text: str) -> int:
-    number = text.rstrip("BKMGibkmg ").strip()
-    unit = text[len(number) :].strip().upper()
-    try:
-        return int(number) * _UNITS[unit]
-    except (ValueError, KeyError):
-        raise ValueError("a number of bytes, such as 67108864 or 64MiB") from None
-
-
-def _flag(text: str) -> bool:
-    match text.strip().lower():
-        case "1" | "true" | "yes" | "on":
-            return True
-        case "0" | "false" | "no" | "off" | "":
-            return False
-        case _:
-            raise ValueError("true or false")
-
-
-def _text(text: str) -> str:
-    return text
-
-
-def address(text: str) -> tuple[str, int]:
-    """Return (host, port) of `HOST:PORT`; `:PORT` and `PORT` alone mean loopback."""
-    host, _, port = text.strip().rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError("HOST:PORT, such as 127.0.0.1:8080")
-    return host or "127.0.0.1", int(port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +46,18 @@ class Setting:
 SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
-        Setting("slots", _whole, "slots", "room for received messages; 1 to 100,000"),
-        Setting("visibility", _whole_seconds, "visibility_s", "seconds a message stays hidden between heartbeats"),
-        Setting("margin", _seconds, "margin_s", "seconds before a lease's end at which trust in it ends"),
-        Setting("drain", _seconds, "drain_s", "seconds that running attempts get after a stop request"),
-        Setting("protect", _text, "protect", "auto, always or never"),
-        Setting("linger", _seconds, "protection_linger_s", "seconds that protection outlasts the last attempt"),
-        Setting("log", _text, "log", "text or json"),
-        Setting("buffer-bytes", _bytes, "buffer_bytes", "bytes of message bodies held at once"),
-        Setting("exit-when-empty", _flag, "exit_when_empty", "leave when the queues are empty"),
-        Setting("error-detail", _text, "error_detail", "what logs show of an exception: frames or full"),
-        Setting("dead-letter-detail", _text, "dead_letter_detail", "what a buried message shows of it: frames or full"),
-        Setting("dead-letter", _text, None, "URL of the dead-letter queue"),
+        Setting("slots", whole, "slots", "room for received messages; 1 to 100,000"),
+        Setting("visibility", whole_seconds, "visibility_s", "seconds a message stays hidden between heartbeats"),
+        Setting("margin", seconds, "margin_s", "seconds before a lease's end at which trust in it ends"),
+        Setting("drain", seconds, "drain_s", "seconds that running attempts get after a stop request"),
+        Setting("protect", plain, "protect", "auto, always or never"),
+        Setting("linger", seconds, "protection_linger_s", "seconds that protection outlasts the last attempt"),
+        Setting("log", plain, "log", "text or json"),
+        Setting("buffer-bytes", size, "buffer_bytes", "bytes of message bodies held at once"),
+        Setting("exit-when-empty", flag, "exit_when_empty", "leave when the queues are empty"),
+        Setting("error-detail", plain, "error_detail", "what logs show of an exception: frames or full"),
+        Setting("dead-letter-detail", plain, "dead_letter_detail", "what a buried message shows of it: frames or full"),
+        Setting("dead-letter", plain, None, "URL of the dead-letter queue"),
         Setting("health", address, None, "HOST:PORT of the health pages"),
     )
 }

@@ -10,57 +10,10 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import IntEnum
 
+from forebay.observability.kinds import QUEUE, EventKind, Keep, Level
+from forebay.observability.work_events import OUTCOMES, WORK
 
-class Level(IntEnum):
-    """How much an operator should care. The numbers are those of `logging`."""
-
-    DEBUG = 10
-    """For the curious."""
-    INFO = 20
-    """A change of phase, or an attempt."""
-    WARNING = 30
-    """Somebody may have to act."""
-    ERROR = 40
-    """Work was lost, done twice, or cannot go on."""
-
-
-class Keep(IntEnum):
-    """What may happen to a line when nobody reads standard output."""
-
-    ROUTINE = 0
-    """Dropped and counted when the buffer is full."""
-    IMPORTANT = 1
-    """Kept beyond the buffer, up to a bound of its own."""
-    VITAL = 2
-    """Kept always: the start, the drain and the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventKind:
-    """One kind of event."""
-
-    name: str
-    level: Level
-    text: str | None
-    """The text line after its time. `{field}` is a value; a part in `[…]` is left out when a field of it is absent.
-    None: told in JSON only."""
-    fields: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Every field that may come with it, and what it means."""
-    keep: Keep = Keep.ROUTINE
-    per_second: int = 20
-    """Lines a second and queue; what is beyond is counted in the next line's `suppressed`."""
-
-
-QUEUE = {"queue": "the queue's name: the last part of its URL"}
-ATTEMPT = {
-    "job": "the handler's name",
-    "message_id": "SQS's id of the message",
-    "attempt": "which delivery of the message this is, counted by SQS from 1",
-    **QUEUE,
-}
 LEDGER = {
     "received": "messages received since the start",
     "succeeded": "messages done and deleted",
@@ -73,9 +26,6 @@ LEDGER = {
     "lease_lost": "messages no longer ours when they ended",
     "orphaned": "messages that no column explains: always 0",
 }
-OUTCOMES = ("succeeded", "failed", "postponed", "rejected", "timed_out", "crashed", "interrupted")
-"""The words for how an attempt ends, as in `attempt.finished` and the counts of `attempts.summary`."""
-
 COMMON_FIELDS = {
     "event": "the event's name",
     "at": "when it happened: UTC, RFC 3339, milliseconds",
@@ -179,8 +129,10 @@ _QUEUE = (
         "Permission missing on {queue}: {action}[ ({code})][; {consequence}][. To add: {grant}]",
         {
             **QUEUE,
-            "action": "the IAM action that was denied",
-            "note": "the statement to add, and what happens until then",
+            "action": "the IAM action, or the operation, that was denied",
+            "code": "the service's own word for the error",
+            "grant": "the IAM statement to add to the role or the queue's policy",
+            "consequence": "what happens until then",
         },
         Keep.IMPORTANT,
         per_second=1,
@@ -194,120 +146,6 @@ _QUEUE = (
             "action": "the operation that failed",
             "code": "the service's own word for the error",
             "detail": "the service's explanation",
-        },
-        Keep.IMPORTANT,
-        per_second=1,
-    ),
-)
-
-_ATTEMPT = (
-    EventKind(
-        "attempt.started",
-        Level.INFO,
-        "{message_id} - {job} started (attempt {attempt})",
-        {**ATTEMPT},
-        per_second=100,
-    ),
-    EventKind(
-        "attempt.finished",
-        Level.INFO,
-        "{message_id} - {job} {outcome} in {lasted_s} s (attempt {attempt})[; again in {delay_s} s]"
-        "[: {error}][: {reason}][, exit code {exit_code}][, limit {limit_s} s][ at {frames}][: {error_message}]",
-        {
-            **ATTEMPT,
-            "outcome": "succeeded, failed, postponed, rejected, timed_out, crashed or interrupted",
-            "lasted_s": "how long the handler ran, in seconds",
-            "settlement": "what follows: delete, release, bury, park or none (the lease was lost)",
-            "delay_s": "how long the message stays hidden when given back, in seconds",
-            "error": "the exception's type",
-            "fingerprint": "equal for equal failures",
-            "frames": "where it was raised: file:line function, innermost last",
-            "error_message": "the exception's message, only with error detail `full`",
-            "traceback": "the whole traceback, only with error detail `full`",
-            "reason": "why the job was rejected or postponed",
-            "exit_code": "the exit code of a crashed child; negative is a signal",
-            "limit_s": "the time limit that passed, in seconds",
-            "stopped": "false when the code of a timed-out attempt still runs",
-        },
-        per_second=100,
-    ),
-    EventKind(
-        "attempts.summary",
-        Level.INFO,
-        "{count} more attempts in {period_s} s: {succeeded} succeeded[, {failed} failed][, {postponed} postponed]"
-        "[, {rejected} rejected][, {timed_out} timed out][, {crashed} crashed][, {interrupted} interrupted]",
-        {
-            "count": "attempts that ended and were not told one by one",
-            "period_s": "the time it covers, in seconds",
-            "started": "attempts that started and were not told one by one",
-            "lasted_s_total": "how long they ran in all, in seconds",
-            "lasted_s_max": "the longest of them, in seconds",
-            **{outcome: f"those that ended as {outcome}; left out when 0, but for succeeded" for outcome in OUTCOMES},
-            "job.<name>.<outcome>": "the same counts for each job, at most twenty jobs",
-            "job.<name>.lasted_s_total": "how long the attempts of that job ran, in seconds",
-        },
-    ),
-    EventKind(
-        "attempt.stuck",
-        Level.WARNING,
-        "{message_id} - {job} does not stop, {ran_s} s after its start; its lease is kept",
-        {**ATTEMPT, "ran_s": "time since it started, in seconds"},
-        Keep.IMPORTANT,
-    ),
-    EventKind(
-        "lease.lost",
-        Level.ERROR,
-        "{message_id} - lease lost[ ({reason})]: another worker may have it; its result is not deleted as success",
-        {**ATTEMPT, "reason": "how we know", "state": "waiting, running or settling"},
-        Keep.IMPORTANT,
-        per_second=100,
-    ),
-    EventKind(
-        "message.buried",
-        Level.ERROR,
-        "{message_id} - moved to the dead-letter queue: {reason}",
-        {
-            **ATTEMPT,
-            "reason": "why",
-            "fingerprint": "equal for equal failures",
-            "dead_letter": "where it went",
-        },
-        Keep.IMPORTANT,
-        per_second=100,
-    ),
-    EventKind(
-        "message.parked",
-        Level.ERROR,
-        "{message_id} - hopeless ({reason}) and there is no dead-letter queue: hidden[ for {hidden_s} s][. {remedy}]",
-        {
-            **ATTEMPT,
-            "reason": "why",
-            "fingerprint": "equal for equal failures",
-            "hidden_s": "for how long it is hidden, in seconds",
-            "remedy": "the command that adds a dead-letter queue",
-        },
-        Keep.IMPORTANT,
-        per_second=100,
-    ),
-    EventKind(
-        "message.duplicate",
-        Level.INFO,
-        "{message_id} - delivered again while held or done here; not started twice",
-        {**ATTEMPT, "adopted": "true when the attempt that stands for it goes on with the newer delivery"},
-    ),
-    EventKind(
-        "message.released",
-        Level.INFO,
-        "{message_id} - given back[: {reason}]",
-        {**ATTEMPT, "reason": "why", "delay_s": "how long it stays hidden, in seconds"},
-    ),
-    EventKind(
-        "handlers.blocked",
-        Level.WARNING,
-        "The handlers' event loop has not turned for {blocked_s} s, at {stack}",
-        {
-            "blocked_s": "for how long, in seconds",
-            "stack": "where user code stands: file:line function, innermost last",
         },
         Keep.IMPORTANT,
         per_second=1,
@@ -394,9 +232,11 @@ _LOG = (
 )
 
 CATALOGUE: Mapping[str, EventKind] = {
-    kind.name: kind for group in (_WORKER, _QUEUE, _ATTEMPT, _PROTECTION, _LOG) for kind in group
+    kind.name: kind for group in (_WORKER, _QUEUE, WORK, _PROTECTION, _LOG) for kind in group
 }
 """Every event by its name, in the order in which they are documented."""
 
 LIMIT_SECONDS = 1.0
 """The window of `per_second`."""
+
+__all__ = ["CATALOGUE", "COMMON_FIELDS", "LEDGER", "LIMIT_SECONDS", "OUTCOMES", "EventKind", "Keep", "Level"]

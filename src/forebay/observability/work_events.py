@@ -1,0 +1,122 @@
+"""The part of the catalogue that is about attempts and messages; `events` holds the rest and joins them."""
+
+from __future__ import annotations
+
+from forebay.observability.kinds import ATTEMPT, EventKind, Keep, Level
+
+OUTCOMES = ("succeeded", "failed", "postponed", "rejected", "timed_out", "crashed", "interrupted")
+"""The words for how an attempt ends, as in `attempt.finished` and the counts of `attempts.summary`."""
+
+WORK = (
+    EventKind(
+        "attempt.started",
+        Level.INFO,
+        "{message_id} - {job} started (attempt {attempt})",
+        {**ATTEMPT},
+        per_second=100,
+    ),
+    EventKind(
+        "attempt.finished",
+        Level.INFO,
+        "{message_id} - {job} {outcome} in {lasted_s} s (attempt {attempt})[; again in {delay_s} s]"
+        "[: {error}][: {reason}][, exit code {exit_code}][, limit {limit_s} s][ at {frames}][: {error_message}]",
+        {
+            **ATTEMPT,
+            "outcome": "succeeded, failed, postponed, rejected, timed_out, crashed or interrupted",
+            "lasted_s": "how long the handler ran, in seconds",
+            "settlement": "what follows: delete, release, bury, park or none (the lease was lost)",
+            "delay_s": "how long the message stays hidden when given back, in seconds",
+            "error": "the exception's type",
+            "fingerprint": "equal for equal failures",
+            "frames": "where it was raised: file:line function, innermost last",
+            "error_message": "the exception's message, only with error detail `full`",
+            "traceback": "the whole traceback, only with error detail `full`",
+            "reason": "why the job was rejected or postponed",
+            "exit_code": "the exit code of a crashed child; negative is a signal",
+            "limit_s": "the time limit that passed, in seconds",
+            "stopped": "false when the code of a timed-out attempt still runs",
+        },
+        per_second=100,
+    ),
+    EventKind(
+        "attempts.summary",
+        Level.INFO,
+        "{count} more attempts in {period_s} s: {succeeded} succeeded[, {failed} failed][, {postponed} postponed]"
+        "[, {rejected} rejected][, {timed_out} timed out][, {crashed} crashed][, {interrupted} interrupted]",
+        {
+            "count": "attempts that ended and were not told one by one",
+            "period_s": "the time it covers, in seconds",
+            "started": "attempts that started and were not told one by one",
+            "lasted_s_total": "how long they ran in all, in seconds",
+            "lasted_s_max": "the longest of them, in seconds",
+            **{outcome: f"those that ended as {outcome}; left out when 0, but for succeeded" for outcome in OUTCOMES},
+            "job.<name>.<outcome>": "the same counts for each job, at most twenty jobs",
+            "job.<name>.lasted_s_total": "how long the attempts of that job ran, in seconds",
+        },
+    ),
+    EventKind(
+        "attempt.stuck",
+        Level.WARNING,
+        "{message_id} - {job} does not stop, {ran_s} s after its start; its lease is kept",
+        {**ATTEMPT, "ran_s": "time since it started, in seconds"},
+        Keep.IMPORTANT,
+    ),
+    EventKind(
+        "lease.lost",
+        Level.ERROR,
+        "{message_id} - lease lost[ ({reason})]: another worker may have it; its result is not deleted as success",
+        {**ATTEMPT, "reason": "how we know", "state": "waiting, running or settling"},
+        Keep.IMPORTANT,
+        per_second=100,
+    ),
+    EventKind(
+        "message.buried",
+        Level.ERROR,
+        "{message_id} - moved to the dead-letter queue: {reason}",
+        {
+            **ATTEMPT,
+            "reason": "why",
+            "fingerprint": "equal for equal failures",
+            "dead_letter": "where it went",
+        },
+        Keep.IMPORTANT,
+        per_second=100,
+    ),
+    EventKind(
+        "message.parked",
+        Level.ERROR,
+        "{message_id} - hopeless ({reason}) and there is no dead-letter queue: hidden[ for {hidden_s} s][. {remedy}]",
+        {
+            **ATTEMPT,
+            "reason": "why",
+            "fingerprint": "equal for equal failures",
+            "hidden_s": "for how long it is hidden, in seconds",
+            "remedy": "the command that adds a dead-letter queue",
+        },
+        Keep.IMPORTANT,
+        per_second=100,
+    ),
+    EventKind(
+        "message.duplicate",
+        Level.INFO,
+        "{message_id} - delivered again while held or done here; not started twice",
+        {**ATTEMPT, "adopted": "true when the attempt that stands for it goes on with the newer delivery"},
+    ),
+    EventKind(
+        "message.released",
+        Level.INFO,
+        "{message_id} - given back[: {reason}]",
+        {**ATTEMPT, "reason": "why", "delay_s": "how long it stays hidden, in seconds"},
+    ),
+    EventKind(
+        "handlers.blocked",
+        Level.WARNING,
+        "The handlers' event loop has not turned for {blocked_s} s, at {stack}",
+        {
+            "blocked_s": "for how long, in seconds",
+            "stack": "where user code stands: file:line function, innermost last",
+        },
+        Keep.IMPORTANT,
+        per_second=1,
+    ),
+)
