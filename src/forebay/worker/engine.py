@@ -29,7 +29,7 @@ from forebay.worker.leases import anchor_of_receive
 from forebay.worker.leasing import Leasing
 from forebay.worker.ledger import Column
 from forebay.worker.polling import Polling, Room
-from forebay.worker.records import Desk, Record, State, queue_name
+from forebay.worker.records import Desk, Record, State, about, queue_name
 from forebay.worker.retry import (
     DELETE,
     GIVE_BACK,
@@ -168,6 +168,15 @@ class Engine:
         return self._stopping.drain.phase is Phase.GONE
 
     @property
+    def holds_anything(self) -> bool:
+        return bool(self._desk.records)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every slot is taken, so that no poll is due."""
+        return self._desk.busy >= self.settings.slots
+
+    @property
     def ledger(self) -> Mapping[str, int]:
         return self._desk.ledger.as_fields()
 
@@ -222,6 +231,9 @@ class Engine:
         for message in messages:
             self._take(message, event.asked_at, anchor_at, visibility_s, now)
         free = self.settings.slots - desk.busy - self._polling.asked
+        failures = self._polling.sources[event.source].failures
+        if failures:
+            desk.report("poll.recovered", queue=queue_name(event.source), failures=failures)
         self._polling.answered(event.source, len(messages), queue_wait_s=event.queue_wait_s, free=free)
         if not messages and self.settings.protect == "always" and desk.records:
             self._guarding.is_cycle_over = True
@@ -451,10 +463,7 @@ class Engine:
         record.is_lease_lost = True
         self._desk.report(
             "lease.lost",
-            queue=queue_name(record.source),
-            message_id=record.key[1],
-            job=record.attempt.job,
-            attempt=record.number,
+            **about(record),
             state=record.state.name.lower(),
             reason=why,
         )
@@ -497,10 +506,7 @@ class Engine:
         if record.is_limit_passed:
             self._desk.report(
                 "attempt.stuck",
-                queue=queue_name(record.source),
-                message_id=record.key[1],
-                job=record.attempt.job,
-                attempt=record.number,
+                **about(record),
                 ran_s=round(now - record.started_at, 3),
             )
             return

@@ -110,6 +110,17 @@ class Desk:
             del self.by_message[record.key]
 
 
+def about(record: Record) -> dict[str, object]:
+    """Return the fields that every report about one delivery has. `attempt` counts deliveries, as the handler sees it."""
+    message = record.attempt.message
+    return {
+        "job": record.attempt.job,
+        "message_id": message.message_id,
+        "attempt": message.receive_count,
+        "queue": queue_name(record.source),
+    }
+
+
 def queue_name(key: str) -> str:
     """Return the readable name of a source: the last part of a queue's URL."""
     return key.rstrip("/").rsplit("/", 1)[-1]

@@ -19,7 +19,7 @@ from forebay.errors import Fault, FaultKind
 from forebay.settings import VISIBILITY_CEILING_S
 from forebay.worker.leasing import Leasing
 from forebay.worker.ledger import Column
-from forebay.worker.records import Desk, Record, State, queue_name
+from forebay.worker.records import Desk, Record, State, about, queue_name
 from forebay.worker.retry import SettleByBurial, SettleByDelete, SettleByRelease, Settlement
 from forebay.worker.timers import Timers
 from forebay.worker.vocabulary import Buried, Bury, Delete, Deleted, Entry, Release, Released
@@ -86,9 +86,7 @@ class Settling:
             _remember(self._parked, record.key)
             self._desk.report(
                 "message.parked",
-                queue=queue_name(record.source),
-                message_id=record.key[1],
-                job=record.attempt.job,
+                **about(record),
                 reason=reason,
                 remedy="give the queue a dead-letter queue (RedrivePolicy), or name one with --dead-letter URL",
             )
@@ -174,10 +172,7 @@ class Settling:
     def _report_lost(self, record: Record, why: str) -> None:
         self._desk.report(
             "lease.lost",
-            queue=queue_name(record.source),
-            message_id=record.key[1],
-            job=record.attempt.job,
-            attempt=record.number,
+            **about(record),
             state="settling",
             reason=why,
         )
@@ -240,9 +235,7 @@ class Settling:
             record.is_copied = True
             self._desk.report(
                 "message.buried",
-                queue=queue_name(record.source),
-                message_id=record.key[1],
-                job=record.attempt.job,
+                **about(record),
                 reason=record.settlement.reason,
             )
             record.tries = 0

@@ -17,7 +17,7 @@ from math import ceil
 from forebay.worker.drain import VISIBLE_AFTER_S, Drain, Phase
 from forebay.worker.ledger import Column
 from forebay.worker.polling import Polling
-from forebay.worker.records import Desk, Record, State, queue_name
+from forebay.worker.records import Desk, Record, State, about
 from forebay.worker.retry import SettleByRelease
 from forebay.worker.settling import Settling
 from forebay.worker.vocabulary import AbandonPolls, Exit, Notify
@@ -108,10 +108,7 @@ class Stopping:
             self._code_still_runs = True
             self._desk.report(
                 "attempt.stuck",
-                queue=queue_name(record.source),
-                message_id=record.key[1],
-                job=record.attempt.job,
-                attempt=record.number,
+                **about(record),
                 ran_s=round(now - record.started_at, 3),
             )
             self._leave_slot(record)
