@@ -41,6 +41,10 @@ HEAVY = (
 
 NOT_PURE: dict[str, str] = {
     "forebay.worker.driver": "carries the engine's commands out",
+    "forebay.worker.burial_note": "adds the time and the versions, which the engine does not know",
+    "forebay.worker.crew": "the driver's tasks",
+    "forebay.worker.inbox": "facts from other threads come in here",
+    "forebay.worker.polls": "the driver's long polls",
 }
 
 PURE_FOLDERS = ("rules", "worker")
