@@ -23,6 +23,9 @@ from forebay.settings import WorkerSettings
 QUEUE_VARIABLES = ("FOREBAY_QUEUE_URL", "FOREBAY_QUEUE", "COPILOT_QUEUE_URI")
 """Environment variables that name queues, the strongest first."""
 
+REGION_VARIABLES = ("QUEUE_REGION", "AWS_REGION")
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -116,8 +119,8 @@ def resolve(given: Given, machine: Machine, *, needs_queue: bool = True) -> RunO
         settings=_settings(values, sources),
         dead_letter=values.get("dead-letter"),
         health=values.get("health"),
-        region=_first(environment, "QUEUE_REGION", "AWS_REGION"),
-        endpoint=_endpoint(environment),
+        region=_first(environment, REGION_VARIABLES, "region", sources),
+        endpoint=_endpoint(environment, sources),
         agent_uri=agent_uri,
         metadata_uri=environment.get("ECS_CONTAINER_METADATA_URI_V4") or None,
         environment=environment,
@@ -166,6 +169,11 @@ def _queues(given: Given) -> tuple[tuple[str, ...], str]:
             return _unique(cast("Sequence[str]", several)), "code"
 
 
+def queues_of(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the queues that the environment names."""
+    return next((_unique(urls) for name in QUEUE_VARIABLES if (urls := environment.get(name, "").split())), ())
+
+
 def _unique(urls: Sequence[str]) -> tuple[str, ...]:
     """Return the queues in order, each once: two sources of one queue would work against each other."""
     return tuple(dict.fromkeys(url.strip() for url in urls if url.strip()))
@@ -193,12 +201,14 @@ def _check_file(file: Mapping[str, Written]) -> None:
             raise SettingsError(f"{written.place}: {name!r} is no setting of {FILE_NAME}'s `run:`; there are {known}")
 
 
-def _first(environment: Mapping[str, str], *names: str) -> str | None:
-    return next((value for name in names if (value := environment.get(name))), None)
+def _first(environment: Mapping[str, str], names: Sequence[str], setting: str, sources: dict[str, str]) -> str | None:
+    """Return the first of these variables that is set, and note which one it was."""
+    name = next((name for name in names if environment.get(name)), None)
+    sources[setting] = name or "default"
+    return None if name is None else environment[name]
 
 
-def _endpoint(environment: Mapping[str, str]) -> str | None:
+def _endpoint(environment: Mapping[str, str], sources: dict[str, str]) -> str | None:
     """Return the endpoint that the environment names, by botocore's rule for switching that off."""
-    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return None
-    return _first(environment, "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
+    is_off = environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+    return _first(environment, () if is_off else ENDPOINT_VARIABLES, "endpoint", sources)

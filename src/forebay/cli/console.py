@@ -1,0 +1,23 @@
+"""Where a verb's words go: results to standard output, everything about the command itself to standard error."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE_ERROR = 2
+
+
+def tell(line: str) -> None:
+    """Write a line of result to standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def remark(line: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(line + "\n")
+
+
+def complain(sentence: str, *, status: int = USAGE_ERROR) -> int:
+    """Say on standard error what is wrong and return the exit status."""
+    remark(f"forebay: {sentence}")
+    return status
