@@ -1,0 +1,271 @@
+"""The local ECS agent: task protection and metadata for tasks that run on this machine.
+
+Serves, on 127.0.0.1, what `ECS_AGENT_URI` and `ECS_CONTAINER_METADATA_URI_V4` point to in a container on Fargate:
+`/api/<id>/task-protection/v1/state`, `/v4/<id>` and `/v4/<id>/task`.
+
+Rules kept here and nowhere else:
+
+1. The agent's limiter comes first, then its router (301, 404, 405), then the endpoint.
+2. Every protection call is written down with its time, for tests that count and for people who wonder.
+3. `/_forebay/` is ours, not the agent's: `chaos` (see `cloud.chaos`; with `?task=<id>` for one task only),
+   `GET|DELETE calls`, `GET tasks`, `POST tasks` with `{"endpoint_id": …}`, and `POST protection` with
+   `{"task": …, "minutes": 5}` or `"minutes": null`, which does what another worker in the task would do.
+
+In a program: `async with EcsAgent() as agent` or `with EcsAgent.in_thread() as running`. As a process:
+`python -m forebay.cloud.ecs_agent --port 0` prints one JSON line with the addresses and serves until SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import posixpath
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from random import Random
+from types import TracebackType
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+from forebay.clock import Clock, SystemClock
+from forebay.cloud import agent_answers as answers
+from forebay.cloud.agent_answers import AgentAnswer
+from forebay.cloud.agent_ecs import AgentTask, Decide, LocalEcs
+from forebay.cloud.agent_endpoint import NAMES, ProtectionEndpoint, Reply
+from forebay.cloud.agent_limits import AGENT_BURST, AGENT_RATE, ECS_BURST, ECS_RATE, AgentLimiter, TokenBucket
+from forebay.cloud.background import InThread
+from forebay.cloud.chaos import UNHARMED, Chaos, control
+from forebay.cloud.http import Exchange, LoopbackServer
+
+STATE_SUFFIX = "task-protection/v1/state"
+CONTROL_PATH = "/_forebay/"
+CALLS_MAX = 100_000
+"""Calls remembered; older ones are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the protection endpoint, as it was answered."""
+
+    at: float
+    """Monotonic seconds on the agent's clock."""
+    at_utc: str
+    task: str
+    """The endpoint id in the address, known or not."""
+    method: str
+    enabled: bool | None
+    minutes: int | None
+    status: int | None
+    """None: no answer was sent."""
+    outcome: str
+    """`held`, `unheld`, a failure's reason, an error's code, `limited`, `lost` or `silence`."""
+
+
+class EcsAgent:
+    """One agent and the tasks of its machine. Lives on an asyncio loop; see `in_thread` for everybody else."""
+
+    def __init__(
+        self,
+        tasks: Sequence[AgentTask] = (),
+        *,
+        port: int = 0,
+        decide: Decide | None = None,
+        clock: Clock | None = None,
+        ecs_timeout_s: float = 4.0,
+        agent_rate: float = AGENT_RATE,
+        agent_burst: float = AGENT_BURST,
+        ecs_rate: float = ECS_RATE,
+        ecs_burst: float = ECS_BURST,
+        seed: int = 0,
+    ) -> None:
+        self._clock = clock if clock is not None else SystemClock()
+        self._server = LoopbackServer(self._serve, port=port)
+        self._limiter = AgentLimiter(rate=agent_rate, burst=agent_burst)
+        self._agent_rate = agent_rate
+        self.ecs = LocalEcs(clock=self._clock, decide=decide, bucket=TokenBucket(rate=ecs_rate, burst=ecs_burst))
+        self._endpoint = ProtectionEndpoint(self.ecs, ecs_timeout_s=ecs_timeout_s)
+        self._rng = Random(seed)
+        self.chaos = Chaos(self._rng)
+        self._chaos_of: dict[str, Chaos] = {}
+        self.tasks: dict[str, AgentTask] = {}
+        self.calls: deque[Call] = deque(maxlen=CALLS_MAX)
+        self.counts: Counter[str] = Counter()
+        """Calls by outcome."""
+        for task in tasks or (AgentTask("worker-1"),):
+            self.add(task)
+
+    @classmethod
+    def in_thread(cls, tasks: Sequence[AgentTask] = (), **options: Any) -> InThread[EcsAgent]:
+        """Return a context manager that runs an agent on a loop of its own."""
+        return InThread(lambda: cls(tasks, **options))
+
+    async def __aenter__(self) -> EcsAgent:
+        await self._server.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._server.aclose()
+
+    def add(self, task: AgentTask) -> AgentTask:
+        """Serve one more task from now on."""
+        self.tasks[task.endpoint_id] = task
+        return task
+
+    @property
+    def url(self) -> str:
+        return self._server.endpoint_url
+
+    def agent_uri(self, endpoint_id: str = "worker-1") -> str:
+        """Return what `ECS_AGENT_URI` is in that task."""
+        return f"{self.url}/api/{endpoint_id}"
+
+    def metadata_uri(self, endpoint_id: str = "worker-1") -> str:
+        """Return what `ECS_CONTAINER_METADATA_URI_V4` is in that task."""
+        return f"{self.url}/v4/{endpoint_id}"
+
+    def addresses(self) -> dict[str, Any]:
+        """Return the addresses of the agent and of each of its tasks, as the process prints them."""
+        tasks = [
+            {"endpoint_id": name, "agent_uri": self.agent_uri(name), "metadata_uri": self.metadata_uri(name)}
+            for name in self.tasks
+        ]
+        return {**tasks[0], "control_uri": self.url + CONTROL_PATH, "tasks": tasks}
+
+    # ── requests ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _serve(self, exchange: Exchange) -> None:
+        path = exchange.path
+        if path.startswith(CONTROL_PATH):
+            status, content = self._control(exchange)
+            exchange.answer(status, json.dumps(content).encode(), content_type=answers.JSON_TYPE)
+            return
+        parts = path.strip("/").split("/", 2)
+        is_protection = path.count("/") == 5 and parts[0] == "api" and parts[-1] == STATE_SUFFIX
+        if not self._limiter.take("127.0.0.1", path, self._clock.now()):
+            reply = Reply(answers.limited(self._agent_rate))
+        elif (cleaned := _cleaned(path)) != path:
+            reply = Reply(answers.moved(cleaned, is_get=exchange.method == "GET"))
+        elif is_protection:
+            reply = self._protection(parts[1], exchange)
+        else:
+            reply = Reply(self._metadata(path, exchange.method))
+        if is_protection:
+            self._note(parts[1], exchange.method, reply)
+        self._send(exchange, reply)
+
+    def _protection(self, endpoint_id: str, exchange: Exchange) -> Reply:
+        if exchange.method not in ("GET", "PUT"):
+            return Reply(answers.method_missing())
+        operation = NAMES["update" if exchange.method == "PUT" else "get"]
+        strike = self.chaos.strike(operation)
+        if strike == UNHARMED and endpoint_id in self._chaos_of:
+            strike = self._chaos_of[endpoint_id].strike(operation)
+        return self._endpoint.reply(self.tasks.get(endpoint_id), exchange.method, exchange.body, strike)
+
+    def _metadata(self, path: str, method: str) -> AgentAnswer:
+        parts = path.strip("/").split("/")
+        if parts[0] != "v4" or len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] != "task"):
+            return answers.page_missing()
+        if method != "GET":
+            return answers.method_missing()
+        task = self.tasks.get(parts[1])
+        if task is None:
+            text = f"V4 task metadata handler: unable to get task arn from request: unknown endpoint id {parts[1]}"
+            return answers.as_json(404, text, outcome="no_task")
+        document = answers.task_metadata(task) if len(parts) == 3 else answers.container_metadata(task)
+        return answers.as_json(200, document, outcome="metadata")
+
+    def _note(self, endpoint_id: str, method: str, reply: Reply) -> None:
+        request, answer = reply.request, reply.answer
+        self.counts[reply.outcome] += 1
+        self.calls.append(
+            Call(
+                at=self._clock.now(),
+                at_utc=answers.rfc3339(self._clock.utc()),
+                task=endpoint_id,
+                method=method,
+                enabled=None if request is None else request.enabled,
+                minutes=None if request is None else request.minutes,
+                status=None if answer is None else answer.status,
+                outcome=reply.outcome,
+            )
+        )
+
+    def _send(self, exchange: Exchange, reply: Reply) -> None:
+        answer = reply.answer
+        if reply.is_silent:
+            return
+        if answer is None:
+            exchange.drop()
+        elif reply.after_s > 0:
+            asyncio.get_running_loop().call_later(reply.after_s, _answer, exchange, answer)
+        else:
+            _answer(exchange, answer)
+
+    # ── control ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _control(self, exchange: Exchange) -> tuple[int, Mapping[str, Any]]:
+        match exchange.method, exchange.path.removeprefix(CONTROL_PATH):
+            case method, "chaos":
+                return control(self._chaos_for(exchange.query), method, exchange.body)
+            case "GET", "calls":
+                return 200, {"calls": [asdict(call) for call in self.calls], "counts": dict(self.counts)}
+            case "DELETE", "calls":
+                self.calls.clear()
+                self.counts.clear()
+                return 200, {}
+            case "GET", "tasks":
+                return 200, {"tasks": [self._shown(task) for task in self.tasks.values()]}
+            case "POST", "tasks" | "protection" as what:
+                try:
+                    return 200, self._changed(what, json.loads(exchange.body))
+                except (ValueError, TypeError, KeyError) as error:
+                    return 400, {"error": f"{type(error).__name__}: {error}"}
+            case _:
+                return 404, {"error": f"{exchange.method} {exchange.path} is no control of the local ECS agent"}
+
+    def _chaos_for(self, query: str) -> Chaos:
+        tasks = parse_qs(query).get("task")
+        return self._chaos_of.setdefault(tasks[0], Chaos(self._rng)) if tasks else self.chaos
+
+    def _changed(self, what: str, content: object) -> dict[str, Any]:
+        if not isinstance(content, dict):
+            raise TypeError("a JSON object is needed")
+        wish = cast("dict[str, Any]", content)
+        if what == "tasks":
+            return self._shown(self.add(AgentTask(**wish)))
+        task, minutes = self.tasks[wish["task"]], wish["minutes"]
+        if minutes is not None and (not isinstance(minutes, int) or minutes < 0):
+            raise ValueError("minutes must be a whole number or null")
+        self.ecs.set(task, minutes=minutes)
+        return self._shown(task)
+
+    def _shown(self, task: AgentTask) -> dict[str, Any]:
+        expires = self.ecs.expiry(task)
+        shown = {name: value for name, value in asdict(task).items() if not name.endswith("_utc")}
+        return {
+            **shown,
+            "arn": task.arn,
+            "protected_until": None if expires is None else answers.rfc3339(expires),
+            "agent_uri": self.agent_uri(task.endpoint_id),
+            "metadata_uri": self.metadata_uri(task.endpoint_id),
+        }
+
+
+def _answer(exchange: Exchange, answer: AgentAnswer) -> None:
+    exchange.answer(answer.status, answer.body, content_type=answer.content_type, headers=answer.headers)
+
+
+def _cleaned(path: str) -> str:
+    """Return `path` as Go's router wants it: single slashes, no dots; a trailing slash stays."""
+    cleaned = "/" + posixpath.normpath(path).lstrip("/")
+    return f"{cleaned}/" if path.endswith("/") and cleaned != "/" else cleaned
+
+
+if __name__ == "__main__":
+    from forebay.cloud.agent_process import main
+
+    main()
