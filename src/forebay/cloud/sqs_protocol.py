@@ -11,6 +11,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import binascii
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
@@ -19,6 +20,22 @@ from forebay.model import MessageAttribute
 from forebay.rules import queue_errors as errors
 from forebay.rules.queue_contents import md5_of_attributes, wanted_attributes
 from forebay.rules.queue_semantics import Delivery, SendEntry, SentMessage, ServiceFailure
+
+try:
+    import orjson
+except ImportError:
+    loads: Callable[[bytes], Any] = json.loads
+
+    def dumps(value: object, /) -> bytes:
+        """Return `value` as JSON."""
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+else:
+    loads = orjson.loads
+
+    def dumps(value: object, /) -> bytes:
+        """Return `value` as JSON."""
+        return orjson.dumps(value)
+
 
 Params = Mapping[str, Any]
 Json = dict[str, Any]

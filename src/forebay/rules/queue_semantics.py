@@ -477,6 +477,11 @@ class QueueService:
 
     # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def due_at(self) -> float:
+        """A lower bound of `next_event_at()`, at no cost: nothing happens by itself before it. Infinity for never."""
+        return self._due_at
+
     def next_event_at(self) -> float | None:
         """Return when something will happen by itself, or None if nothing will without a call."""
         self._due_at = min((queue.next_event_at() for queue in self._queues.values()), default=NEVER)

@@ -1,0 +1,318 @@
+"""Amazon SQS on this machine: the rules of `rules.queue_semantics` behind the AWS JSON protocol, on loopback.
+
+Rules kept here and nowhere else:
+
+1. One event loop turns the rules; a request is carried out the moment it is complete, and a waiting poll is answered
+   in the same turn as the send that serves it.
+2. Any credentials and any signature will do. Denials and breakages are made on purpose only: `deny()` and `chaos`.
+3. Every request is counted under its operation, whatever becomes of it.
+
+In process: `async with SqsServer() as server`. From blocking code: `with SqsServer.in_thread() as running`. As a
+process: `python -m forebay.cloud.sqs_server --queue jobs`, which prints one line of JSON when it is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from random import Random
+from types import TracebackType
+from typing import Any, cast
+
+from forebay.clock import Clock, SystemClock
+from forebay.cloud.background import InThread
+from forebay.cloud.chaos import UNHARMED, Chaos, Effect, Strike
+from forebay.cloud.http import Exchange, LoopbackServer
+from forebay.cloud.sqs_control import answer_control
+from forebay.cloud.sqs_operations import Operations
+from forebay.cloud.sqs_protocol import Json, dumps, failed_entry, loads
+from forebay.cloud.sqs_refusals import check_signing_time, refuse_denied, refuse_struck
+from forebay.rules import queue_errors as errors
+from forebay.rules.queue_semantics import QueueService, ServiceFailure, Waiter
+
+_JSON = "application/x-amz-json-1.0"
+_TARGET_PREFIX = "AmazonSQS."
+_TIMER_MIN_S = 0.001
+"""uvloop counts in milliseconds: a shorter timer would fire early and spin."""
+
+
+class SqsServer:
+    """The local SQS. Its queues live in memory and end with it."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        region: str = "us-east-1",
+        account: str = "000000000000",
+        seed: int = 0,
+        clock: Clock | None = None,
+        abandoned_polls_swallow: bool = False,
+    ) -> None:
+        """`port=0` lets the system choose. `seed` sets every die: ids, samples, chaos."""
+        self._clock = clock or SystemClock()
+        rng = Random(seed)
+        epoch_ms = int(self._clock.utc().timestamp() * 1000 - self._clock.now() * 1000)
+        self.service = QueueService(region, account, rng, epoch_ms=epoch_ms)
+        self.chaos = Chaos(Random(seed + 1))
+        self.requests: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
+        """Requests answered with an error, by its code."""
+        self.messages: Counter[str] = Counter()
+        """`sent`, `delivered` and `deleted` messages, and `empty` receives."""
+        self.abandoned_polls_swallow = abandoned_polls_swallow
+        """A long poll whose client has left goes on waiting, and what it gets is hidden in vain, as on AWS."""
+        self.denied: frozenset[str] = frozenset()
+        self._operations = Operations(self.service)
+        self._http = LoopbackServer(self._accept, port=port)
+        self._open_polls: dict[Waiter, Callable[[Json | ServiceFailure], None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._delayed: set[asyncio.TimerHandle] = set()
+        self._request_number = 0
+
+    # ── life ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def __aenter__(self) -> SqsServer:
+        await self._http.start()
+        self.service.endpoint = self._http.endpoint_url
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for handle in self._delayed:
+            handle.cancel()
+        await self._http.aclose()
+
+    @classmethod
+    def in_thread(cls, **options: Any) -> InThread[SqsServer]:
+        """Return a context manager that runs a server on a loop of its own in a thread."""
+        return InThread(lambda: cls(**options))
+
+    @property
+    def endpoint_url(self) -> str:
+        """What `AWS_ENDPOINT_URL_SQS` is to be."""
+        return self._http.endpoint_url
+
+    url = endpoint_url
+
+    @property
+    def port(self) -> int:
+        return self._http.port
+
+    # ── for tests and tools in this process; on the server's own loop ──────────────────────────────────────
+
+    def create_queue(self, name: str, **attributes: str) -> str:
+        """Create a queue and return its URL."""
+        return self.service.create_queue(name, attributes, now=self._clock.now())
+
+    def deny(self, *actions: str) -> None:
+        """Answer these actions (and their batch forms) with AccessDenied from now on; replaces the earlier set."""
+        self.denied = frozenset(actions)
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """How far the service's wall clock is ahead of the machine's. Signing times are checked when it is not 0."""
+        return self._http.clock_ahead_s
+
+    @clock_ahead_s.setter
+    def clock_ahead_s(self, seconds: float) -> None:
+        self._http.clock_ahead_s = seconds
+
+    def stats(self) -> Json:
+        """What has been asked of the server so far, and what it holds now."""
+        return {
+            "requests": dict(self.requests),
+            "refusals": dict(self.refusals),
+            "messages": dict(self.messages),
+            "polls_open": len(self._open_polls),
+            "queues": {url: self._queue_stats(url) for url in self.service.queue_urls()},
+        }
+
+    def _queue_stats(self, url: str) -> Json:
+        attributes = self.service.get_queue_attributes(url, ["All"], now=self._clock.now())
+        prefix = "ApproximateNumberOfMessages"
+        return {
+            "visible": int(attributes[prefix]),
+            "in_flight": int(attributes[prefix + "NotVisible"]),
+            "delayed": int(attributes[prefix + "Delayed"]),
+            "swallowed": self.service.swallowed_count(url),
+            "modes": asdict(self.service.modes(url)),
+        }
+
+    def reset_stats(self) -> None:
+        self.requests.clear()
+        self.refusals.clear()
+        self.messages.clear()
+
+    # ── a request ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _accept(self, exchange: Exchange) -> None:
+        if exchange.path.startswith("/_forebay/"):
+            self._control(exchange)
+            return
+        target = exchange.headers.get("x-amz-target", "")
+        operation = target[len(_TARGET_PREFIX) :] if target.startswith(_TARGET_PREFIX) else ""
+        self.requests[operation or "unknown"] += 1
+        strike = self.chaos.strike(operation)
+        if strike is UNHARMED:
+            self._carry_out(exchange, operation, strike)
+        elif strike.effect is Effect.DROP_BEFORE:
+            self._later(strike.delay_before_s + strike.delay_s, exchange.drop)
+        elif strike.effect is not Effect.BLACK_HOLE:
+            self._later(strike.delay_before_s, lambda: self._carry_out(exchange, operation, strike))
+
+    def _carry_out(self, exchange: Exchange, operation: str, strike: Strike) -> None:
+        """Give the request to the rules, unless it is to fail, and answer at once or when the poll has ended."""
+
+        def answer(result: Json | ServiceFailure) -> None:
+            self._later(strike.delay_s, lambda: self._answer(exchange, operation, result, strike))
+
+        if exchange.is_gone:
+            return  # A late request whose client left meanwhile never arrived.
+        try:
+            refuse_denied(operation, self.denied, strike, self.service.region)
+            if self.clock_ahead_s:
+                there = self._clock.utc() + timedelta(seconds=self.clock_ahead_s)
+                check_signing_time(exchange.headers.get("x-amz-date", ""), there)
+            refuse_struck(strike)
+            params = _params(exchange)
+            result = self._call(operation, params, strike)
+        except ServiceFailure as failure:
+            answer(failure)
+        else:
+            if isinstance(result, Waiter):
+                self._open_polls[result] = answer
+                exchange.on_gone = lambda: self._poll_left(result)
+            else:
+                answer(result)
+        self._turn()
+
+    def _call(self, operation: str, params: Json, strike: Strike) -> Json | Waiter:
+        now = self._clock.now()
+        if strike.effect is Effect.DUPLICATE and operation == "ReceiveMessage":
+            self.service.modes(params.get("QueueUrl", "")).duplicates_due += strike.entries
+        if strike.effect in (Effect.FAIL_ENTRIES, Effect.LOSE_ENTRIES) and operation.endswith("Batch"):
+            return self._call_in_part(operation, params, strike, now)
+        return self._operations.call(operation, params, now)
+
+    def _call_in_part(self, operation: str, params: Json, strike: Strike, now: float) -> Json | Waiter:
+        """Carry out a batch but for the entries that are struck, and tell of those what the strike says."""
+        given = cast("list[Json]", params.get("Entries") or [])
+        struck = strike.struck(range(len(given)), self.chaos.rng)
+        kept = [entry for index, entry in enumerate(given) if index not in struck]
+        answer: Json = {}
+        if kept or not given:
+            result = self._operations.call(operation, {**params, "Entries": kept}, now)
+            assert not isinstance(result, Waiter), operation
+            answer = result
+        for index in sorted(struck):
+            entry_id = str(given[index].get("Id", ""))
+            if strike.effect is Effect.LOSE_ENTRIES:
+                answer.setdefault("Successful", []).append({"Id": entry_id})
+            else:
+                answer.setdefault("Failed", []).append(failed_entry(entry_id, errors.internal_failure()))
+        return answer
+
+    def _control(self, exchange: Exchange) -> None:
+        status, shown = answer_control(self, exchange.method, exchange.path, exchange.body)
+        exchange.answer(status, dumps(shown), content_type="application/json")
+        self._turn()
+
+    # ── an answer ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _answer(self, exchange: Exchange, operation: str, result: Json | ServiceFailure, strike: Strike) -> None:
+        self._request_number += 1
+        headers = f"x-amzn-RequestId: {self._request_number:08x}-0000-4000-8000-000000000000\r\n"
+        if strike.effect is Effect.DROP_AFTER:
+            exchange.drop()
+        elif isinstance(result, ServiceFailure):
+            self.refusals[result.legacy_code] += 1
+            fault = "Sender" if result.sender_fault else "Receiver"
+            headers += f"x-amzn-query-error: {result.legacy_code};{fault}\r\n"
+            body = dumps({"__type": f"com.amazonaws.sqs#{result.shape}", "message": result.message})
+            exchange.answer(result.http_status, body, content_type=_JSON, headers=headers)
+        else:
+            self._count_messages(operation, result)
+            if strike.effect is Effect.MALFORMED:
+                body = strike.detail.encode() or b'{"Messages": [{"MessageId": '
+                exchange.answer(200, body, content_type=_JSON, headers=headers)
+            elif strike.effect is Effect.CUT_SHORT:
+                exchange.answer_in_part(200, dumps(result))
+            else:
+                exchange.answer(200, dumps(result), content_type=_JSON, headers=headers)
+
+    def _count_messages(self, operation: str, result: Json) -> None:
+        if operation == "ReceiveMessage":
+            count = len(result.get("Messages", ()))
+            self.messages["delivered" if count else "empty"] += count or 1
+        elif operation.startswith("DeleteMessage"):
+            self.messages["deleted"] += len(result.get("Successful", ())) if operation.endswith("Batch") else 1
+        elif operation.startswith("SendMessage"):
+            self.messages["sent"] += len(result.get("Successful", ())) if operation.endswith("Batch") else 1
+
+    def _poll_left(self, waiter: Waiter) -> None:
+        """The client of an open long poll has gone."""
+        self._open_polls.pop(waiter, None)  # Absent when it has ended and its answer is being held back.
+        self.service.cancel(waiter, swallow=self.abandoned_polls_swallow)
+
+    # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _turn(self) -> None:
+        """Answer the polls that have ended, and see that the next event is not missed."""
+        for waiter in self.service.take_answered():
+            answer = self._open_polls.pop(waiter, None)
+            if answer is not None:
+                answer(waiter.failure or self._operations.received(waiter))
+        if self.service.due_at < self._timer_at:
+            self._set_timer(self.service.due_at)
+
+    def _set_timer(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        delay_s = max(_TIMER_MIN_S, at - self._clock.now())
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer, self._timer_at = None, float("inf")
+        self.service.advance(self._clock.now())
+        self.service.next_event_at()  # Bounds are looked at anew, so that stale ones do not wake us again.
+        self._turn()
+
+    def _later(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Do it now if there is no delay, else after it, unless the server ends before."""
+        if delay_s <= 0:
+            action()
+            return
+
+        def act() -> None:
+            self._delayed.discard(handle)
+            action()
+
+        handle = asyncio.get_running_loop().call_later(delay_s, act)
+        self._delayed.add(handle)
+
+
+def _params(exchange: Exchange) -> Json:
+    try:
+        params: object = loads(exchange.body or b"{}")
+    except ValueError:
+        raise errors.serialization_failure("The request's body is no JSON.") from None
+    if not isinstance(params, dict):
+        raise errors.serialization_failure("The request's body is no JSON object.")
+    return cast("Json", params)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from forebay.cloud.sqs_process import main
+
+    sys.exit(main(sys.argv[1:]))
