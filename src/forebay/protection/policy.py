@@ -120,6 +120,11 @@ class Policy:
         return self._is_paused
 
     @property
+    def is_stopped(self) -> bool:
+        """True after a stop request: no call is made any more."""
+        return self._is_stopped
+
+    @property
     def is_unprotected_for_good(self) -> bool:
         """True while protection cannot be had until somebody changes something."""
         return self._lasting is not None
