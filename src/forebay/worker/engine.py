@@ -180,6 +180,11 @@ class Engine:
     def ledger(self) -> Mapping[str, int]:
         return self._desk.ledger.as_fields()
 
+    @property
+    def orphaned(self) -> int:
+        """Messages that no column explains: 0, or we have lost count of one."""
+        return self._desk.ledger.orphaned(held=0 if self.stopped else len(self._desk.records))
+
     def snapshot(self) -> Snapshot:
         """Return what is going on, by value."""
         desk = self._desk
