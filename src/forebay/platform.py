@@ -78,6 +78,11 @@ def is_terminal(stream: IO[str] | None) -> bool:
         return False
 
 
+def process_id() -> int:
+    """Return the operating system's number of this process."""
+    return os.getpid()
+
+
 def leave_now(status: int) -> NoReturn:
     """End the process without waiting for threads: some user code would not stop. Flush before."""
     os._exit(status)

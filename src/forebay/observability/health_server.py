@@ -27,8 +27,13 @@ CLIENT_SILENCE_MAX_S = 5.0
 class HealthServer:
     """Serves `/live`, `/ready` and `/` until closed."""
 
-    def __init__(self, state: HealthState, clock: Clock, host: str = "127.0.0.1", port: int = 8080) -> None:
-        """Listen at once. Raises `SettingsError` when the address cannot be had."""
+    def __init__(
+        self, state: HealthState, clock: Clock, host: str = "127.0.0.1", port: int = 8080, *, look_s: float = 0.5
+    ) -> None:
+        """Listen at once; `look_s` is how often the thread looks whether it is to end.
+
+        Raises `SettingsError` when the address cannot be had.
+        """
 
         class Pages(_Pages):
             pass
@@ -43,7 +48,7 @@ class HealthServer:
                 "choose another port, or stop what uses it"
             ) from error
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.5}, name="forebay-health", daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": look_s}, name="forebay-health", daemon=True
         )
         self._thread.start()
 
@@ -53,11 +58,16 @@ class HealthServer:
         host, port = self._server.server_address[:2]
         return str(host), int(port)
 
-    def close(self) -> None:
-        """Stop answering. Takes at most half a second."""
+    def close(self, *, wait_s: float = 0.0) -> None:
+        """Stop answering soon; `wait_s` waits for it. Returns at once otherwise: the control loop may call it."""
+        ending = threading.Thread(target=self._end, name="forebay-health-end", daemon=True)
+        ending.start()
+        if wait_s:
+            ending.join(wait_s)
+
+    def _end(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(1.0)
 
 
 class _Server(ThreadingHTTPServer):

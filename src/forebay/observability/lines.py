@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Protocol
 
 from forebay.observability.events import CATALOGUE, EventKind, Level
@@ -22,7 +23,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _UNKNOWN = EventKind("", Level.INFO, None)
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str, check_circular=True).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda value: _shown(value)).encode
 
 
 class RenderLine(Protocol):
@@ -43,12 +44,17 @@ def json_line(event: str, fields: Mapping[str, object], at_utc: datetime) -> str
     if kind.level is not Level.INFO:
         line["level"] = kind.level.name
     for name, value in fields.items():
-        if value is not None:
-            line[name] = round(value, 6) if isinstance(value, float) else value
+        if value is None or name in ("event", "at"):
+            continue
+        if isinstance(value, float):
+            # JSON has no infinity and no NaN.
+            line[name] = round(value, 6) if isfinite(value) else str(value)
+        else:
+            line[name] = value
     try:
         return _encode(line) + "\n"
     except (TypeError, ValueError):
-        # A key that is no string, a loop, or a `__str__` that raises: the event is worth more than the field.
+        # A key that is no string, or a value that holds itself: the event is worth more than the field.
         return _encode({name: _plain(value) for name, value in line.items()}) + "\n"
 
 
@@ -76,7 +82,7 @@ def _sentence(kind: EventKind, fields: Mapping[str, object]) -> str | None:
 
     def optional(part: re.Match[str]) -> str:
         names = _FIELD.findall(part[1])
-        return part[1] if all(fields.get(name) is not None for name in names) else ""
+        return part[1] if all(fields.get(name) not in (None, "") for name in names) else ""
 
     template = _PART.sub(optional, kind.text)
     if any(fields.get(name) is None for name in _FIELD.findall(template)):
@@ -86,7 +92,9 @@ def _sentence(kind: EventKind, fields: Mapping[str, object]) -> str | None:
 
 def _shown(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else repr(value)
+        if not abs(value) < 1e15:
+            return str(value)
+        return f"{value:.{3 if abs(value) >= 0.01 else 6}f}".rstrip("0").rstrip(".")
     try:
         return str(value)
     except Exception as error:  # noqa: BLE001  (somebody's __str__; a log line must not stop a worker)
