@@ -1,1 +1,77 @@
 """Background workers for Amazon SQS on Amazon ECS that never lose a job."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from forebay.api.answers import Reject as Reject
+    from forebay.api.answers import RetryLater as RetryLater
+    from forebay.api.context import Context as Context
+    from forebay.api.job import Job as Job
+    from forebay.api.queue import Call as Call
+    from forebay.api.queue import NotAllSent as NotAllSent
+    from forebay.api.queue import Queue as Queue
+    from forebay.api.queue import aenqueue_many as aenqueue_many
+    from forebay.api.queue import enqueue_many as enqueue_many
+    from forebay.api.worker import Worker as Worker
+    from forebay.errors import ForebayError as ForebayError
+    from forebay.errors import JobError as JobError
+    from forebay.errors import QueueError as QueueError
+    from forebay.errors import SettingsError as SettingsError
+    from forebay.model import Message as Message
+    from forebay.model import MessageAttribute as MessageAttribute
+
+# Public name → the module that defines it. Loaded when first asked for: `import forebay` itself loads nothing, so that
+# a command that needs no worker does not wait for one.
+_HOMES = {
+    "Call": "forebay.api.queue",
+    "Context": "forebay.api.context",
+    "ForebayError": "forebay.errors",
+    "Job": "forebay.api.job",
+    "JobError": "forebay.errors",
+    "Message": "forebay.model",
+    "MessageAttribute": "forebay.model",
+    "NotAllSent": "forebay.api.queue",
+    "Queue": "forebay.api.queue",
+    "QueueError": "forebay.errors",
+    "Reject": "forebay.api.answers",
+    "RetryLater": "forebay.api.answers",
+    "SettingsError": "forebay.errors",
+    "Worker": "forebay.api.worker",
+    "aenqueue_many": "forebay.api.queue",
+    "enqueue_many": "forebay.api.queue",
+}
+
+__all__ = [
+    "Call",
+    "Context",
+    "ForebayError",
+    "Job",
+    "JobError",
+    "Message",
+    "MessageAttribute",
+    "NotAllSent",
+    "Queue",
+    "QueueError",
+    "Reject",
+    "RetryLater",
+    "SettingsError",
+    "Worker",
+    "aenqueue_many",
+    "enqueue_many",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'forebay' has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -57,7 +57,7 @@ class Arguments:
                 f"job {self._name!r} cannot be sent: pydantic masks SecretStr and SecretBytes in JSON, so the worker "
                 "would get asterisks. Send a reference to the secret, or declare the argument as str"
             )
-        return body
+        return _carried(body)
 
     def _told(self, error: ValueError, whole: str) -> str:
         from pydantic import ValidationError
@@ -94,11 +94,16 @@ def write_untyped(name: str, arguments: Mapping[str, object]) -> str:
     from pydantic_core import PydanticSerializationError, to_json
 
     try:
-        return to_json(dict(arguments), bytes_mode="base64", inf_nan_mode="strings").decode()
+        return _carried(to_json(dict(arguments), bytes_mode="base64", inf_nan_mode="strings").decode())
     except (PydanticSerializationError, ValueError) as error:
         raise JobError(
             f"job {name!r} cannot be sent: an argument cannot be written as JSON ({type(error).__name__})"
         ) from None
+
+
+def _carried(body: str) -> str:
+    """Return the body without the two characters that SQS refuses and JSON leaves as they are."""
+    return body.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 _MASK = '"**********"'

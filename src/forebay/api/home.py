@@ -1,0 +1,78 @@
+"""Which queue a worker's jobs are sent to.
+
+Rules kept here and nowhere else:
+
+1. Inside a run it is a queue that the run works: a job that enqueues another one stays where it is, whatever the code
+   says, because option and environment go before code.
+2. Elsewhere it is what the code says; else the first of `FOREBAY_QUEUE_URL`, so that a producer and its workers can
+   be told in the same way; else the queue that is named as the worker.
+3. It is decided when the first job is sent, never at import.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from forebay.api.queue import Queue
+from forebay.errors import SettingsError
+
+QUEUE_VARIABLE = "FOREBAY_QUEUE_URL"
+
+
+class Home:
+    """The queue of one worker, as the code gives it and as a run decides."""
+
+    def __init__(self, name: str, queue: str | Sequence[str] | Queue | None) -> None:
+        self._name = name
+        self._given = queue if isinstance(queue, Queue) else None
+        self._in_code = _addresses(name, queue)
+        self._worked: tuple[str, ...] = ()
+        self._queue: Queue | None = self._given
+
+    @property
+    def addresses(self) -> tuple[str, ...] | None:
+        """The queues to work when nothing outside names any. None: there are none, and a run must be told."""
+        if self._in_code is None:
+            return (self._name,)
+        return self._in_code or None
+
+    def works(self, addresses: Sequence[str]) -> None:
+        """Say which queues a run works. A queue object given in code is kept if it is one of them."""
+        self._worked = tuple(addresses)
+        is_kept = self._given is not None and self._given.address in self._worked
+        self._queue = self._given if is_kept else None
+
+    def queue(self) -> Queue:
+        """Return the queue to send to. Raises `SettingsError` when there is none."""
+        if self._queue is None:
+            self._queue = Queue(self._address())
+        return self._queue
+
+    def _address(self) -> str:
+        if self._worked:
+            own = [address for address in self._worked if address in (self._in_code or (self._name,))]
+            return own[0] if own else self._worked[0]
+        if self._in_code:
+            return self._in_code[0]
+        urls = os.environ.get(QUEUE_VARIABLE, "").split()
+        if urls:
+            return urls[0]
+        if self._in_code is not None:
+            raise SettingsError(f"worker {self._name!r} has no queue to send to: set {QUEUE_VARIABLE}")
+        return self._name
+
+
+def _addresses(name: str, queue: str | Sequence[str] | Queue | None) -> tuple[str, ...] | None:
+    match queue:
+        case None:
+            return None
+        case Queue():
+            return (queue.address,)
+        case str():
+            given: Sequence[str] = queue.split()
+        case _:
+            given = queue
+    if any(not address.strip() or " " in address.strip() for address in given):
+        raise SettingsError(f"a queue of worker {name!r} is no URL and no name: {', '.join(map(repr, given))}")
+    return tuple(address.strip() for address in given)

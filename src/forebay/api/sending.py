@@ -1,0 +1,71 @@
+"""How a producer's messages leave: the port, and SQS behind it, found when the first message is sent.
+
+Rules kept here and nowhere else:
+
+1. Nothing is imported, looked up or opened before the first message. A queue that is given by name is looked up once.
+2. Where the service is and with which credentials comes from the process's environment, as for `forebay run`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from forebay.queue.port import Outgoing, Sent
+
+if TYPE_CHECKING:
+    from forebay.queue.resolve import ClientConfig
+    from forebay.queue.sender import Producer
+
+
+class Sender(Protocol):
+    """The way out for one queue's messages: a face for threads and one for coroutines, usable from anywhere."""
+
+    def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
+        """Send, and block until each message is answered for, in order."""
+        ...
+
+    async def asend(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
+        """Send from a coroutine; the answer has one `Sent` for each message, in order."""
+        ...
+
+
+class SqsSender:
+    """Sends to an SQS queue that is known by its URL or by its name."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._producer: Producer | None = None
+
+    def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
+        from forebay.queue.sender import in_private_loop
+
+        producer = self._producer if self._producer is not None else in_private_loop(self._find())
+        return producer.send(messages)
+
+    async def asend(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
+        producer = self._producer if self._producer is not None else await self._find()
+        return await producer.asend(messages)
+
+    async def _find(self) -> Producer:
+        """Return the producer, from now on kept. Two that look at the same time may both ask; one answer stays."""
+        from forebay.queue.resolve import ClientConfig
+        from forebay.queue.sender import Producer
+
+        config = ClientConfig.from_environment(os.environ)
+        url = self._address if "://" in self._address else await _looked_up(self._address, config)
+        if self._producer is None:
+            self._producer = Producer(url, config)
+        return self._producer
+
+
+async def _looked_up(name: str, config: ClientConfig) -> str:
+    from forebay.queue.calls import Caller
+    from forebay.queue.wire import SqsClient
+
+    client = SqsClient(Caller.from_config(name, config))
+    try:
+        return await client.get_queue_url(name)
+    finally:
+        await client.aclose()

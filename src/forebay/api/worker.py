@@ -1,0 +1,233 @@
+"""The object that a user declares jobs on, and the way to run it.
+
+Rules kept here and nowhere else:
+
+1. Two jobs never share a name; which one would run is no question to answer at run time.
+2. Declaring opens nothing, reads no environment and imports neither pydantic nor a transport.
+3. What is not given stays unknown here: the command line, the environment and the defaults decide later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, NoReturn, Protocol, TypeVar, overload
+
+from forebay.api.context import Context
+from forebay.api.durations import Duration, seconds
+from forebay.api.home import Home
+from forebay.api.job import Arg, Declared, Job, Ret, limit_of
+from forebay.api.queue import Queue
+from forebay.api.signature import name_of
+from forebay.errors import JobError, SettingsError
+from forebay.handlers.registry import DEFAULT, Registry
+from forebay.settings import LIMIT_DEFAULT_S, LogFormat, Protect
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+class DeclareJob(Protocol):
+    """What `@worker.job(…)` returns."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Context, Arg], Ret], /
+    ) -> Job[Arg, Concatenate[Context, Arg], Ret]: ...
+    @overload
+    def __call__(self, function: Callable[Arg, Ret], /) -> Job[Arg, Arg, Ret]: ...
+
+
+class Stop(Protocol):
+    """An event of anyio, of asyncio or your own: once `wait` returns, the worker drains."""
+
+    async def wait(self) -> object: ...
+
+
+class Worker:
+    """One worker: its jobs, its queue, and the settings given in code."""
+
+    tells_its_own = False
+    """True for the sample worker, whose handler writes the lines of an attempt itself."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        queue: str | Sequence[str] | Queue | None = None,
+        dead_letter: str | None = None,
+        slots: int | None = None,
+        visibility: Duration | None = None,
+        margin: Duration | None = None,
+        drain: Duration | None = None,
+        protect: Protect | None = None,
+        linger: Duration | None = None,
+        log: LogFormat | None = None,
+        buffer_bytes: int | None = None,
+    ) -> None:
+        """`queue` is a URL or a name, or several; left out, the queue is named as the worker is.
+
+        The other settings are those of `forebay run`. Options, environment and `forebay.yml` go before them.
+        """
+        if not name.strip():
+            raise SettingsError("a worker needs a name, but it is empty")
+        self.name = name
+        self.home = Home(name, queue)
+        given = {
+            "queue": self.home.addresses,
+            "dead-letter": dead_letter,
+            "slots": slots,
+            "visibility": _whole(_seconds("visibility", visibility)),
+            "margin": _seconds("margin", margin),
+            "drain": _seconds("drain", drain),
+            "protect": protect,
+            "linger": _seconds("linger", linger),
+            "log": log,
+            "buffer-bytes": buffer_bytes,
+        }
+        self.arguments: Mapping[str, object] = {key: value for key, value in given.items() if value is not None}
+        """The settings given in code, by the names of the options of `forebay run`."""
+        self._jobs: dict[str, Declared] = {}
+        self._default: Declared | None = None
+        self._registry: Registry | None = None
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.name!r}: {', '.join(self._jobs) or 'no jobs'}>"
+
+    @overload
+    def job(
+        self, function: Callable[Concatenate[Context, Arg], Ret], /
+    ) -> Job[Arg, Concatenate[Context, Arg], Ret]: ...
+    @overload
+    def job(self, function: Callable[Arg, Ret], /) -> Job[Arg, Arg, Ret]: ...
+    @overload
+    def job(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        timeout: Duration | None = None,
+        attempts: int | None = None,
+        isolate: bool = False,
+    ) -> DeclareJob: ...
+    def job(
+        self,
+        function: Callable[..., object] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        timeout: Duration | None = None,
+        attempts: int | None = None,
+        isolate: bool = False,
+    ) -> Any:
+        """Declare a job: `@worker.job` or `@worker.job(timeout="5m", attempts=5)`.
+
+        The name is the function's own unless given. `timeout` is 15 minutes unless given, 1 s to 11 h 50 min.
+        `attempts` is the delivery with which a failing job goes to the dead-letter queue.
+        """
+
+        def declare(function: Callable[..., object]) -> Job[..., ..., object]:
+            if name == DEFAULT:
+                raise JobError(f"{DEFAULT!r} is how the default handler is reported: give the job another name")
+            job = self._declared(function, name=name, timeout=timeout, attempts=attempts, isolate=isolate)
+            taken = self._jobs.setdefault(job.name, job)
+            if taken is not job:
+                raise JobError(
+                    f"two jobs of worker {self.name!r} are named {job.name!r} ({_told(taken)} and {_told(job)}): "
+                    "give one of them name=…"
+                )
+            self._registry = None
+            return Job(job, self.home.queue)
+
+        return declare if function is None else declare(function)
+
+    @overload
+    def default(self, function: Function, /) -> Function: ...
+    @overload
+    def default(
+        self, /, *, timeout: Duration | None = None, attempts: int | None = None
+    ) -> Callable[[Function], Function]: ...
+    def default(
+        self,
+        function: Callable[..., object] | None = None,
+        /,
+        *,
+        timeout: Duration | None = None,
+        attempts: int | None = None,
+    ) -> Any:
+        """Declare the handler of messages that name no job. The function stays as it is."""
+
+        def declare(function: Function) -> Function:
+            declared = self._declared(function, name=DEFAULT, timeout=timeout, attempts=attempts, isolate=False)
+            if self._default is not None:
+                raise JobError(
+                    f"worker {self.name!r} has two default handlers ({_told(self._default)} and {_told(declared)}): "
+                    "one message can only go to one of them"
+                )
+            self._default = declared
+            self._registry = None
+            return function
+
+        return declare if function is None else declare(function)
+
+    @property
+    def registry(self) -> Registry:
+        """The handlers, ready to be called. Raises `JobError` for annotations that make no sense."""
+        if self._registry is None:
+            if not self._jobs and self._default is None:
+                raise JobError(
+                    f"worker {self.name!r} declares nothing: put @worker.job or @worker.default above a function"
+                )
+            default = self._default.handler(is_default=True) if self._default is not None else None
+            self._registry = Registry((job.handler() for job in self._jobs.values()), default=default)
+        return self._registry
+
+    @property
+    def queue(self) -> Queue:
+        """Where the jobs are sent to."""
+        return self.home.queue()
+
+    def run(self) -> NoReturn:
+        """Work the queue until told to stop, then leave with the exit status. What `forebay run` does."""
+        from forebay.api.program import run_program
+
+        run_program(self)
+
+    async def serve(self, *, stop: Stop | None = None) -> int:
+        """Work the queue inside another program until `stop` is set; return the exit status.
+
+        Settings come from where `forebay run` has them. No signal is touched and nothing is printed: lines go to the
+        logger `forebay`.
+        """
+        from forebay.api.program import serve_within
+
+        return await serve_within(self, stop)
+
+    def _declared(
+        self,
+        function: Callable[..., object],
+        *,
+        name: str | None,
+        timeout: Duration | None,
+        attempts: int | None,
+        isolate: bool,
+    ) -> Declared:
+        name = name if name is not None else name_of(function)
+        if isolate:
+            raise SettingsError(
+                f"isolate=True on job {name!r}: this version has no process executor yet. Without it the job runs "
+                "beside the others, and its timeout can only ask"
+            )
+        limit_s = limit_of(name, timeout, default_s=LIMIT_DEFAULT_S)
+        return Declared(name, function, limit_s=limit_s, attempts_max=attempts)
+
+
+def _told(declared: Declared) -> str:
+    function = declared.function
+    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__name__)}"
+
+
+def _seconds(name: str, value: Duration | None) -> float | None:
+    return None if value is None else seconds(name, value)
+
+
+def _whole(value: float | None) -> float | None:
+    return int(value) if value is not None and value.is_integer() else value
