@@ -114,6 +114,8 @@ class Driver:
         self._batching = Batching(self._hand)
         self._exit: Exit | None = None
         self._is_stopping = False
+        self._is_quiet_news = False
+        """The recorder may be holding a summary back that is due within a second."""
         self._described_at: dict[str, float] = {}
         self._blocked_told_at = float("-inf")
         self._looked_for_blockage_at = 0.0
@@ -182,7 +184,7 @@ class Driver:
     def _pause_s(self, now: float) -> float:
         """How long the loop may wait for a fact, in seconds."""
         wake_ats = [at for at in (self._engine.wake_at, self._batching.wake_at) if at is not None]
-        longest_s = TURN_S if self._engine.holds_anything else IDLE_TURN_S
+        longest_s = TURN_S if self._engine.holds_anything or self._is_quiet_news else IDLE_TURN_S
         return max(0.0, min([longest_s, *(at - now for at in wake_ats)]))
 
     def _look_around(self, now: float) -> None:
@@ -193,6 +195,7 @@ class Driver:
         self._looked_for_blockage_at = now
         self._health.full_slots = self._engine.is_full
         self._recorder.tick()
+        self._is_quiet_news = False
         for executor in self._executors.values():
             blockage = executor.blockage(now=now)
             if blockage is not None and now - self._blocked_told_at >= BLOCKED_AGAIN_S:
@@ -218,6 +221,7 @@ class Driver:
             executor.start(attempts)
 
     def _conclude(self, command: Conclude) -> None:
+        self._is_quiet_news = True
         self._recorder.concluded(command.conclusions)
 
     def _interrupt(self, command: Interrupt) -> None:

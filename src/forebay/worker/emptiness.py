@@ -77,7 +77,7 @@ class Emptiness:
         """Return how long a poll should wait: the confirming one only long enough to ask every server."""
         if self.findings[key] is Finding.NUMBERS_ARE_ZERO:
             return 1.0
-        return min(wait_s, 2.0) if self.may_count[key] else wait_s
+        return min(wait_s, 1.0) if self.may_count[key] else wait_s
 
     @property
     def all_empty(self) -> bool:

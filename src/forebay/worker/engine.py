@@ -361,8 +361,10 @@ class Engine:
 
     def _poll(self, now: float) -> None:
         desk = self._desk
+        self._polling.wake_at = None
+        if self._emptiness is not None and not desk.records and not desk.is_stopping:
+            self._look_whether_empty(now)
         if desk.is_stopping or not self._guarding.may_poll(now):
-            self._polling.wake_at = None
             return
         slots = self.settings.slots
         free = slots - desk.busy - self._polling.asked
@@ -376,8 +378,6 @@ class Engine:
             if room.is_idle and receive.wait_s > 0:
                 desk.report("poll.started", queue=queue_name(receive.source), wait_s=receive.wait_s)
         desk.commands.extend(receives)
-        if self._emptiness is not None and not desk.records:
-            self._look_whether_empty(now)
 
     def _set_waits(self, desk: Desk) -> None:
         """Shorten the polls where a long one would be in the way."""

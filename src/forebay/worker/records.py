@@ -111,7 +111,7 @@ class Desk:
 
 
 def about(record: Record) -> dict[str, object]:
-    """Return the fields that every report about one delivery has. `attempt` counts deliveries, as the handler sees it."""
+    """Return the fields of every report about one delivery. `attempt` counts deliveries, as the handler sees it."""
     message = record.attempt.message
     return {
         "job": record.attempt.job,
