@@ -1,0 +1,254 @@
+"""The shapes of SQS's JSON protocol: what we write, and what we believe of what we read. Pure but for checksums.
+
+Rules kept here and nowhere else (facts/sqs.md section 1):
+
+1. An answer of a wrong shape is `NO_ANSWER`: the call may have been carried out, and nobody can say.
+2. One damaged message never costs its siblings: it is left out and named with the reason.
+3. A body that does not match its MD5OfBody is damaged. So is a message whose attributes cannot be read.
+4. Binary values travel as base64; a data type may carry a label of the user's (`Number.int`, `Binary.png`).
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import md5
+from types import MappingProxyType
+from typing import NamedTuple, cast
+
+from forebay.errors import Fault, FaultKind, QueueError
+from forebay.model import Message, MessageAttribute
+from forebay.queue.faults import classify_entry
+from forebay.queue.port import BATCH_MAX, NOTHING_FAILED, Outgoing, Sent
+
+Json = dict[str, object]
+
+IDS = tuple(str(number) for number in range(BATCH_MAX))
+"""Batch entry ids are sequence numbers: distinct by themselves, and an index to read the answer by."""
+
+_NO_ATTRIBUTES: Mapping[str, MessageAttribute] = MappingProxyType({})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_UNNAMED = Fault(FaultKind.NO_ANSWER, "NotAnswered", "the answer does not name this entry")
+
+
+class Damaged(NamedTuple):
+    """A received message that cannot be handed to anybody."""
+
+    message_id: str
+    reason: str
+
+
+class Delivered(NamedTuple):
+    """What one receive brought."""
+
+    messages: list[Message]
+    damaged: list[Damaged]
+
+
+def malformed(what: str) -> QueueError:
+    """Return the error of an answer that has not the shape that SQS promises."""
+    return QueueError(Fault(FaultKind.NO_ANSWER, "MalformedAnswer", what))
+
+
+def read_messages(answer: Json, *, source: str) -> Delivered:
+    """Return the messages of a ReceiveMessage answer. Raises `QueueError` if it holds no list of them."""
+    items = answer.get("Messages")
+    if items is None:
+        return Delivered([], [])
+    if not isinstance(items, list):
+        raise malformed("Messages is not a list")
+    messages: list[Message] = []
+    damaged: list[Damaged] = []
+    for item in cast("list[object]", items):
+        found = _read_message(item, source)
+        if isinstance(found, Message):
+            messages.append(found)
+        else:
+            damaged.append(found)
+    return Delivered(messages, damaged)
+
+
+def _read_message(item: object, source: str) -> Message | Damaged:
+    if not isinstance(item, dict):
+        return Damaged("", "it is not an object")
+    fields = cast("Json", item)
+    message_id, receipt, body = fields.get("MessageId"), fields.get("ReceiptHandle"), fields.get("Body", "")
+    if not isinstance(message_id, str) or not message_id:
+        return Damaged("", "it has no MessageId")
+    if not isinstance(receipt, str) or not receipt:
+        return Damaged(message_id, "it has no ReceiptHandle")
+    if not isinstance(body, str):
+        return Damaged(message_id, "its Body is no text")
+    checksum = fields.get("MD5OfBody")
+    if checksum is not None and checksum != _checksum(body):
+        return Damaged(message_id, "its Body does not match MD5OfBody")
+    raw_attributes = fields.get("MessageAttributes")
+    attributes = _read_attributes(raw_attributes) if raw_attributes else _NO_ATTRIBUTES
+    if attributes is None:
+        return Damaged(message_id, "its MessageAttributes cannot be read")
+    system = _read_system(fields.get("Attributes"))
+    return Message(
+        source,
+        message_id,
+        receipt,
+        body,
+        _whole(system.get("ApproximateReceiveCount")) or 1,
+        _whole(system.get("SentTimestamp")),
+        _whole(system.get("ApproximateFirstReceiveTimestamp")),
+        system.get("MessageGroupId"),
+        attributes,
+        system,
+    )
+
+
+def _checksum(body: str) -> str | None:
+    try:
+        return md5(body.encode(), usedforsecurity=False).hexdigest()
+    except UnicodeEncodeError:  # a lone surrogate: no such body can have been sent
+        return None
+
+
+def _read_system(raw: object) -> Mapping[str, str]:
+    if not isinstance(raw, dict):
+        return _NOTHING
+    values = cast("Json", raw)
+    for value in values.values():
+        if type(value) is not str:
+            return {name: kept for name, kept in values.items() if isinstance(kept, str)}
+    return cast("dict[str, str]", values)
+
+
+def _whole(value: str | None) -> int | None:
+    if value is None or len(value) > 15 or not (value.isascii() and value.isdigit()):
+        return None
+    return int(value)
+
+
+def _read_attributes(raw: object) -> dict[str, MessageAttribute] | None:
+    """Return the message attributes, or None if any cannot be read."""
+    if not isinstance(raw, dict):
+        return None
+    attributes: dict[str, MessageAttribute] = {}
+    for name, item in cast("Json", raw).items():
+        if not isinstance(item, dict):
+            return None
+        fields = cast("Json", item)
+        data_type, value = fields.get("DataType"), fields.get("StringValue")
+        if not isinstance(data_type, str):
+            return None
+        if isinstance(value, str) and not data_type.startswith("Binary"):
+            attributes[name] = MessageAttribute(data_type, value)
+            continue
+        encoded = fields.get("BinaryValue")
+        if not isinstance(encoded, str):
+            return None
+        try:
+            attributes[name] = MessageAttribute(data_type, b64decode(encoded, validate=True))
+        except (binascii.Error, ValueError):
+            return None
+    return attributes
+
+
+def write_attributes(attributes: Mapping[str, MessageAttribute]) -> Json:
+    """Return message attributes as SQS takes them."""
+    return {
+        name: {"DataType": data_type, "BinaryValue": b64encode(value).decode()}
+        if isinstance(value, bytes)
+        else {"DataType": data_type, "StringValue": value}
+        for name, (data_type, value) in attributes.items()
+    }
+
+
+def write_outgoing(entry_id: str, message: Outgoing, *, trace_header: str | None = None) -> Json:
+    """Return one entry of SendMessageBatch."""
+    entry: Json = {"Id": entry_id, "MessageBody": message.body}
+    if message.attributes:
+        entry["MessageAttributes"] = write_attributes(message.attributes)
+    if trace_header:
+        entry["MessageSystemAttributes"] = {
+            "AWSTraceHeader": {"DataType": "String", "StringValue": trace_header},
+        }
+    if message.delay_s:
+        entry["DelaySeconds"] = message.delay_s
+    if message.group is not None:
+        entry["MessageGroupId"] = message.group
+    if message.dedupe is not None:
+        entry["MessageDeduplicationId"] = message.dedupe
+    return entry
+
+
+def read_batch(answer: Json, count: int) -> Mapping[int, Fault]:
+    """Return what failed of a batch of `count` entries, by index. Entries that the answer does not name failed."""
+    named = _ids(answer.get("Successful"), "Successful")
+    failed = answer.get("Failed")
+    if not failed and named.issuperset(IDS[:count]):
+        return NOTHING_FAILED
+    faults = _read_failed(failed, count)
+    for index in range(count):
+        if index not in faults and IDS[index] not in named:
+            faults[index] = _UNNAMED
+    return faults
+
+
+def read_sent(answer: Json, count: int) -> list[Sent]:
+    """Return what became of each message of a SendMessageBatch of `count` entries."""
+    faults = read_batch(answer, count)
+    ids: dict[str, str] = {}
+    for item in cast("list[object]", answer.get("Successful") or []):
+        fields = cast("Json", item)
+        ids[cast("str", fields["Id"])] = str(fields.get("MessageId", ""))
+    return [Sent(None, faults[index]) if index in faults else Sent(ids[IDS[index]], None) for index in range(count)]
+
+
+def _ids(raw: object, name: str) -> set[str]:
+    """Return the entry ids of a list of results that are ours to begin with."""
+    if raw is None:
+        return set()
+    if not isinstance(raw, list):
+        raise malformed(f"{name} is not a list")
+    ids: set[str] = set()
+    for item in cast("list[object]", raw):
+        entry_id = cast("Json", item).get("Id") if isinstance(item, dict) else None
+        if not isinstance(entry_id, str):
+            raise malformed(f"an entry of {name} has no Id")
+        ids.add(entry_id)
+    return ids
+
+
+def _read_failed(raw: object, count: int) -> dict[int, Fault]:
+    faults: dict[int, Fault] = {}
+    ids = _ids(raw, "Failed")
+    if not ids:
+        return faults
+    for item in cast("list[Json]", raw):
+        entry_id = cast("str", item["Id"])
+        if entry_id not in IDS[:count]:
+            continue
+        faults[int(entry_id)] = classify_entry(
+            str(item.get("Code") or ""), str(item.get("Message") or ""), is_sender_fault=item.get("SenderFault") is True
+        )
+    return faults
+
+
+def read_attributes_map(answer: Json) -> dict[str, str]:
+    """Return the attributes of a GetQueueAttributes answer."""
+    raw = answer.get("Attributes")
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise malformed("Attributes is not an object")
+    return {name: value for name, value in cast("Json", raw).items() if isinstance(value, str)}
+
+
+def read_queue_url(answer: Json) -> str:
+    """Return the URL of a GetQueueUrl answer."""
+    url = answer.get("QueueUrl")
+    if not isinstance(url, str) or not url:
+        raise malformed("no QueueUrl")
+    return url
+
+
+def receipt_entries(receipts: Sequence[str]) -> list[Json]:
+    """Return the entries of DeleteMessageBatch."""
+    return [{"Id": entry_id, "ReceiptHandle": receipt} for entry_id, receipt in zip(IDS, receipts, strict=False)]
