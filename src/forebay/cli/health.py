@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -33,7 +33,7 @@ kill running jobs."""
 @app.command(epilog=EPILOG)
 def health(
     where: Annotated[
-        str | None, typer.Argument(metavar="[HOST:PORT]", show_default=False, help="What the worker's --health says.")
+        str | None, typer.Argument(metavar="HOST:PORT", show_default=False, help="What the worker's --health says.")
     ] = None,
     ready: Annotated[
         bool, typer.Option("--ready", help="Ask whether work can arrive, not only whether it lives.")
@@ -70,8 +70,8 @@ def ask(host: str, port: int, path: str) -> tuple[int, dict[str, Any]]:
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        page = json.loads(response.read(65_536))
-        return response.status, page if isinstance(page, dict) else {}
+        page: object = json.loads(response.read(65_536))
+        return response.status, cast("dict[str, Any]", page) if isinstance(page, dict) else {}
     except (OSError, http.client.HTTPException, ValueError) as error:
         return 0, {"ok": False, "reasons": [f"no worker answers at {host}:{port}: {error or type(error).__name__}"]}
     finally:

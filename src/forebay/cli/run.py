@@ -33,7 +33,7 @@ separated by spaces), or by a line under `run:` in forebay.yml. Option > variabl
 Target = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TARGET]",
+        metavar="TARGET",
         show_default=False,
         help="module:attribute of your Worker, or module if it holds exactly one. Omitted: the sample worker.",
     ),

@@ -19,7 +19,7 @@ from forebay.model import JOB_ATTRIBUTE, MessageAttribute
 from forebay.queue.port import Outgoing
 
 if TYPE_CHECKING:
-    from forebay.queue.port import Sink
+    from forebay.queue.sender import SqsSink
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -41,7 +41,7 @@ FOREBAY_QUEUE_URL (or COPILOT_QUEUE_URI) is used. Exits 1 when some messages wer
 def send(
     bodies: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[BODY]…", show_default=False, help="Bodies; none: JSON lines on standard input."),
+        typer.Argument(metavar="BODY", show_default=False, help="Bodies; none: JSON lines on standard input."),
     ] = None,
     queue: Annotated[str | None, typer.Option("--queue", metavar="URL", show_default=False, help="Where to.")] = None,
     job: Annotated[
@@ -82,10 +82,15 @@ def send(
     raise typer.Exit(1 if refusals.count else 0)
 
 
-def _open(address: str) -> Sink:
+async def _open(address: str) -> SqsSink:
+    """Return the way to the queue of this URL or name. Raises `QueueError` when there is none of that name."""
+    from forebay.queue.calls import Caller
+    from forebay.queue.resolve import ClientConfig
     from forebay.queue.sender import SqsSink
+    from forebay.queue.wire import SqsClient
 
-    return SqsSink(address)
+    client = SqsClient(Caller.from_config(address, ClientConfig.from_environment(os.environ)))
+    return SqsSink(address if "://" in address else await client.get_queue_url(address), client)
 
 
 def _queue(option: str | None) -> str:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from forebay.errors import QueueError
 from forebay.queue.port import BATCH_MAX, BODY_MAX_BYTES, Outgoing, Sent, Sink
@@ -23,6 +24,12 @@ ATTRIBUTES_ROOM_BYTES = 1024
 
 BATCHES_PER_SECOND = 10
 """A slow rate is kept with small batches rather than with bursts of ten."""
+
+
+class OpenedSink(Sink, Protocol):
+    """A sink with something to close."""
+
+    async def aclose(self) -> None: ...
 
 
 class Refusals:
@@ -90,10 +97,14 @@ class Dispatch:
         self._in_flight_max = in_flight_max
 
     async def run(
-        self, open_sink: Callable[[], Sink], messages: Iterable[Outgoing], *, sent: Callable[[int], None]
+        self,
+        open_sink: Callable[[], Awaitable[OpenedSink]],
+        messages: Iterable[Outgoing],
+        *,
+        sent: Callable[[int], None],
     ) -> None:
         """Send everything; `sent` is told how many messages have just been answered for."""
-        sink = open_sink()
+        sink = await open_sink()
         loop = asyncio.get_running_loop()
         count_max = self._rate.batch_max if self._rate is not None else BATCH_MAX
         open_: deque[tuple[int, int, asyncio.Task[Sequence[Sent]]]] = deque()
@@ -108,9 +119,7 @@ class Dispatch:
             first += len(batch)
         while open_:
             sent(await self._answered(*open_.popleft()))
-        close = getattr(sink, "aclose", None)
-        if close is not None:
-            await close()
+        await sink.aclose()
 
     async def _answered(self, first: int, count: int, task: asyncio.Task[Sequence[Sent]]) -> int:
         try:
