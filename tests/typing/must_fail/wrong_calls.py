@@ -1,0 +1,53 @@
+"""Code that mypy and pyright must both refuse, on exactly the lines that end in `# error`."""
+
+from __future__ import annotations
+
+from forebay import Context, Worker
+
+worker = Worker("thumbnails")
+
+
+@worker.job(timeout="5m")
+async def thumbnail(ctx: Context, key: str, width: int = 320) -> None: ...
+
+
+@worker.job
+def blocking(count: int) -> str:
+    return str(count)
+
+
+async def asynchronous(ctx: Context) -> None:
+    await thumbnail.aenqueue()  # error
+    await thumbnail.aenqueue(key=1)  # error
+    await thumbnail.aenqueue(key="a", width="wide")  # error
+    await thumbnail.aenqueue(key="a", height=3)  # error
+    await thumbnail.aenqueue(ctx, "a")  # error
+    await thumbnail.options(delay="5m").aenqueue(key=2)  # error
+    await thumbnail(ctx, 1)  # error
+    await thumbnail("a")  # error
+    await blocking(1)  # error
+    await thumbnail(ctx, "a")
+
+
+def synchronous(ctx: Context) -> None:
+    thumbnail.enqueue(width=320)  # error
+    thumbnail.call(1)  # error
+    thumbnail.options(delay="5m", grup="t1")  # error
+    thumbnail.options(delay=[5]).call(key="a")  # error
+    blocking.enqueue("3")  # error
+    blocking.enqueue(ctx, 3)  # error
+    blocking(ctx, 3)  # error
+    blocking.enqueue(3).upper()
+    ctx.checkpoint("later")  # error
+
+
+@worker.job(timeout=["5m"])  # error
+async def wrong_timeout() -> None: ...
+
+
+@worker.job(retries=5)  # error
+async def wrong_option() -> None: ...
+
+
+Worker("thumbnails", protect="sometimes")  # error
+Worker()  # error

@@ -1,0 +1,77 @@
+"""Code that mypy and pyright must accept, both at their strictest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_type
+
+from forebay import Call, Context, Job, Message, Queue, Reject, RetryLater, Worker, enqueue_many
+
+worker = Worker("thumbnails", queue=["first", "second"], slots=10, drain="25s", protect="auto", log="json")
+
+
+@worker.job(name="thumbnail", timeout="5m", attempts=5)
+async def thumbnail(ctx: Context, key: str, width: int = 320) -> None:
+    if ctx.stopping:
+        raise RetryLater("1m")
+    if not key:
+        raise Reject("no key")
+    await ctx.lease_lost
+    ctx.extend(timedelta(minutes=5))
+    ctx.log.info("attempt %d ends by %s", ctx.attempt, ctx.deadline)
+
+
+@worker.job
+async def plain(key: str, *, at: datetime | None = None) -> int:
+    return len(key)
+
+
+@worker.job
+def blocking(ctx: Context, count: int) -> str:
+    return str(ctx.stopping.wait(0.0)) * count
+
+
+@worker.job(timeout=90)
+def nothing() -> None: ...
+
+
+@worker.job(timeout=timedelta(hours=1))
+def only_context(ctx: Context) -> None: ...
+
+
+@worker.default
+async def raw(message: Message) -> None:
+    await asynchronous(message)
+
+
+@worker.default(timeout="11h", attempts=2)
+def raw_text(body: str) -> int:
+    return len(body)
+
+
+async def asynchronous(message: Message) -> None:
+    assert_type(await thumbnail.aenqueue(key="a.png"), str)
+    assert_type(await thumbnail.aenqueue("a.png", width=640), str)
+    assert_type(await thumbnail.options(delay="5m").aenqueue("a.png"), str)
+    assert_type(await plain("a"), int)
+    assert_type(await raw(message), None)
+
+
+def synchronous(ctx: Context) -> None:
+    assert_type(thumbnail.enqueue(key="a.png", width=640), str)
+    assert_type(thumbnail.options(delay="5m", group="t1", dedupe="x").enqueue(key="b.png"), str)
+    assert_type(thumbnail.options(delay=5).call(key="b.png"), Call)
+    assert_type(plain.enqueue("a", at=datetime.now(UTC)), str)
+    assert_type(blocking.enqueue(3), str)
+    assert_type(blocking(ctx, 3), str)
+    assert_type(blocking(ctx, count=3), str)
+    assert_type(nothing.enqueue(), str)
+    assert_type(only_context.enqueue(), str)
+    assert_type(raw_text("a"), int)
+    assert_type(enqueue_many(thumbnail.call(key=key) for key in ("a", "b")), list[str])
+    Queue("https://sqs.eu-west-1.amazonaws.com/1/thumbnails").enqueue("thumbnail", key="a.png")
+
+
+whole: Callable[[Context, str, int], Coroutine[Any, Any, None]] = thumbnail
+several: list[Job[Any, Any, Any]] = [thumbnail, plain, blocking]
