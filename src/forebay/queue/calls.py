@@ -12,25 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import math
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple, cast
 
 from forebay.clock import Clock, SystemClock
 from forebay.errors import Fault, FaultKind, QueueError
 from forebay.queue import faults
+from forebay.queue.attributes import Json
 from forebay.queue.codec import decode
-from forebay.queue.direct import DirectTransport
+from forebay.queue.connect import TransportFactory, connect
 from forebay.queue.keyring import Keyring, Notify, ignore
-from forebay.queue.proxied import ProxiedTransport
 from forebay.queue.resolve import ClientConfig, Location, Resolver
 from forebay.queue.service_clock import ServiceClock, parse_date
-from forebay.queue.shapes import Json, malformed
+from forebay.queue.shapes import malformed
 from forebay.queue.signing import Credentials, Signer
-from forebay.queue.transport import Answer, Transport
+from forebay.queue.transport import Answer
 
 POLLS_MAX = 256
 """Long polls open at once. Far above what one worker's slots call for."""
@@ -43,9 +41,6 @@ SKEW_MIN_S = 240.0
 
 _CHUNK_BYTES = 65_536
 """SQS bills each started 64 KiB of a payload as one request (facts/sqs.md section 2)."""
-
-TransportFactory = Callable[[Location, int], Transport]
-"""Makes a transport to a place, with at most so many connections."""
 
 
 class Called(NamedTuple):
@@ -86,7 +81,7 @@ class Caller:
         queue_url: str,
         resolver: Resolver,
         *,
-        make_transport: TransportFactory | None = None,
+        make_transport: TransportFactory = connect,
         clock: Clock | None = None,
         wall: Callable[[], float] = time.time,
         notify: Notify = ignore,
@@ -96,7 +91,7 @@ class Caller:
         self._clock = clock if clock is not None else SystemClock()
         self._wall = wall
         self._notify = notify
-        self._make_transport = make_transport if make_transport is not None else self._default_transport
+        self._make_transport = make_transport
         self._keyring = Keyring(resolver.credential_source(), clock=self._clock, notify=notify)
         self._line: _Line | None = None
         self._locating: asyncio.Task[_Line] | None = None
@@ -199,32 +194,6 @@ class Caller:
         location = await asyncio.to_thread(self._resolver.locate, self._queue_url)
         self._line = _Line(location, self._make_transport)
         return self._line
-
-    def _default_transport(self, location: Location, connections_max: int) -> Transport:
-        def tls() -> ssl.SSLContext:
-            return tls_context(location.ca_bundle)
-
-        if location.proxy is None:
-            return DirectTransport(location.endpoint, connections_max=connections_max, tls=tls, clock=self._clock)
-        return ProxiedTransport(
-            location.endpoint, proxy=location.proxy, connections_max=connections_max, tls=tls, clock=self._clock
-        )
-
-
-def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Return TLS settings that trust `ca_bundle`, else the system's certificates, else those that botocore brings."""
-    if ca_bundle is not None:
-        return ssl.create_default_context(cafile=ca_bundle)
-    context = ssl.create_default_context()
-    if not _has_certificates(ssl.get_default_verify_paths()):  # a container image without ca-certificates
-        from botocore.httpsession import DEFAULT_CA_BUNDLE
-
-        context.load_verify_locations(cafile=str(DEFAULT_CA_BUNDLE))
-    return context
-
-
-def _has_certificates(paths: ssl.DefaultVerifyPaths) -> bool:
-    return bool(paths.cafile) or (bool(paths.capath) and any(Path(paths.capath).glob("*")))
 
 
 def read_fault(answer: Answer) -> Fault:

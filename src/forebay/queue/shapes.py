@@ -5,13 +5,10 @@ Rules kept here and nowhere else (facts/sqs.md section 1):
 1. An answer of a wrong shape is `NO_ANSWER`: the call may have been carried out, and nobody can say.
 2. One damaged message never costs its siblings: it is left out and named with the reason.
 3. A body that does not match its MD5OfBody is damaged. So is a message whose attributes cannot be read.
-4. Binary values travel as base64; a data type may carry a label of the user's (`Number.int`, `Binary.png`).
 """
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import md5
 from types import MappingProxyType
@@ -19,10 +16,9 @@ from typing import NamedTuple, cast
 
 from forebay.errors import Fault, FaultKind, QueueError
 from forebay.model import Message, MessageAttribute
+from forebay.queue.attributes import Json, read_attributes, write_attributes
 from forebay.queue.faults import classify_entry
 from forebay.queue.port import BATCH_MAX, NOTHING_FAILED, Outgoing, Sent
-
-Json = dict[str, object]
 
 IDS = tuple(str(number) for number in range(BATCH_MAX))
 """Batch entry ids are sequence numbers: distinct by themselves, and an index to read the answer by."""
@@ -84,7 +80,7 @@ def _read_message(item: object, source: str) -> Message | Damaged:
     if checksum is not None and checksum != _checksum(body):
         return Damaged(message_id, "its Body does not match MD5OfBody")
     raw_attributes = fields.get("MessageAttributes")
-    attributes = _read_attributes(raw_attributes) if raw_attributes else _NO_ATTRIBUTES
+    attributes = read_attributes(raw_attributes) if raw_attributes else _NO_ATTRIBUTES
     if attributes is None:
         return Damaged(message_id, "its MessageAttributes cannot be read")
     system = _read_system(fields.get("Attributes"))
@@ -123,41 +119,6 @@ def _whole(value: str | None) -> int | None:
     if value is None or len(value) > 15 or not (value.isascii() and value.isdigit()):
         return None
     return int(value)
-
-
-def _read_attributes(raw: object) -> dict[str, MessageAttribute] | None:
-    """Return the message attributes, or None if any cannot be read."""
-    if not isinstance(raw, dict):
-        return None
-    attributes: dict[str, MessageAttribute] = {}
-    for name, item in cast("Json", raw).items():
-        if not isinstance(item, dict):
-            return None
-        fields = cast("Json", item)
-        data_type, value = fields.get("DataType"), fields.get("StringValue")
-        if not isinstance(data_type, str):
-            return None
-        if isinstance(value, str) and not data_type.startswith("Binary"):
-            attributes[name] = MessageAttribute(data_type, value)
-            continue
-        encoded = fields.get("BinaryValue")
-        if not isinstance(encoded, str):
-            return None
-        try:
-            attributes[name] = MessageAttribute(data_type, b64decode(encoded, validate=True))
-        except (binascii.Error, ValueError):
-            return None
-    return attributes
-
-
-def write_attributes(attributes: Mapping[str, MessageAttribute]) -> Json:
-    """Return message attributes as SQS takes them."""
-    return {
-        name: {"DataType": data_type, "BinaryValue": b64encode(value).decode()}
-        if isinstance(value, bytes)
-        else {"DataType": data_type, "StringValue": value}
-        for name, (data_type, value) in attributes.items()
-    }
 
 
 def write_outgoing(entry_id: str, message: Outgoing, *, trace_header: str | None = None) -> Json:

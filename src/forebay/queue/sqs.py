@@ -6,22 +6,19 @@ Rules kept here and nowhere else:
 2. A call that settles or renews may take a sixth of the visibility at most, so that others still fit after it.
 3. A denied question is answered with the statement to grant; a denied call carries it in its error.
 4. The dead-letter queue is the one given, else the one in the queue's RedrivePolicy.
-5. A buried copy keeps body, attributes, group and trace; `forebay.error` is left off where it does not fit.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from forebay.errors import Fault, FaultKind, QueueError
-from forebay.model import ERROR_ATTRIBUTE, Message, MessageAttribute
+from forebay.model import Message
+from forebay.queue.burial import buried_copy, read_redrive_policy
 from forebay.queue.calls import Caller
-from forebay.queue.contents import ATTRIBUTES_MAX, size_bytes
 from forebay.queue.grants import QueueArn, statement
 from forebay.queue.keyring import Notify, ignore
-from forebay.queue.port import BATCH_MAX, BODY_MAX_BYTES, Counts, Description, Outgoing, Received, Visibility
+from forebay.queue.port import BATCH_MAX, Counts, Description, Received, Visibility
 from forebay.queue.resolve import ClientConfig
 from forebay.queue.shapes import malformed
 from forebay.queue.wire import CALL_TIMEOUT_S, POLL_MARGIN_S, PROBE_MARGIN_S, SqsClient
@@ -85,7 +82,7 @@ class SqsSource:
             if error.fault.kind is not FaultKind.DENIED:
                 raise
             return await self._description_without_permission(is_fifo)
-        dead_letter_arn, receive_count_max, notes = _redrive(attributes.get("RedrivePolicy"))
+        dead_letter_arn, receive_count_max, notes = read_redrive_policy(attributes.get("RedrivePolicy"))
         if self._dead_letter_url is None and dead_letter_arn is not None:
             self._dead_letter_url, further = await self._find(dead_letter_arn)
             notes += further
@@ -235,34 +232,3 @@ class SqsSource:
 
     def _arn(self, queue_url: str | None = None) -> QueueArn | None:
         return QueueArn.of_url(queue_url or self._queue_url, region=self._region)
-
-
-def buried_copy(message: Message, error: str, *, is_fifo: bool) -> Outgoing:
-    """Return the copy of `message` for its dead-letter queue, with `error` in an attribute if there is room."""
-    attributes = {name: value for name, value in message.attributes.items() if name != ERROR_ATTRIBUTE}
-    group = message.group
-    if is_fifo and group is None:
-        group = message.message_id
-    plain = Outgoing(message.body, attributes, group=group, dedupe=message.message_id if is_fifo else None)
-    noted = Outgoing(
-        message.body,
-        {**attributes, ERROR_ATTRIBUTE: MessageAttribute("String", error)},
-        group=group,
-        dedupe=plain.dedupe,
-    )
-    fits = len(noted.attributes) <= ATTRIBUTES_MAX and size_bytes(noted) <= BODY_MAX_BYTES
-    return noted if fits and error else plain
-
-
-def _redrive(policy: str | None) -> tuple[str | None, int | None, tuple[str, ...]]:
-    """Return the ARN and maxReceiveCount of a RedrivePolicy, and what is wrong with it."""
-    if not policy:
-        return None, None, ()
-    try:
-        value: object = json.loads(policy)
-        fields = cast("dict[str, object]", value if isinstance(value, dict) else {})
-        arn = fields["deadLetterTargetArn"]
-        count = int(cast("str | int", fields["maxReceiveCount"]))
-    except (ValueError, KeyError, TypeError):
-        return None, None, ("the queue's RedrivePolicy cannot be read",)
-    return str(arn), count, ()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from forebay.errors import Fault, FaultKind, QueueError
 from forebay.queue import shapes
+from forebay.queue.attributes import Json
 from forebay.queue.calls import Caller
 from forebay.queue.codec import encode
 from forebay.queue.port import BATCH_MAX, WAIT_MAX_S, Outgoing, Sent, Visibility
@@ -116,7 +117,7 @@ class SqsClient:
 
     async def get_queue_url(self, name: str, *, owner: str | None = None) -> str:
         """Return the URL of the queue of this name, of the account `owner` if given."""
-        request: shapes.Json = {"QueueName": name}
+        request: Json = {"QueueName": name}
         if owner is not None:
             request["QueueOwnerAWSAccountId"] = owner
         called = await self.caller.call("GetQueueUrl", _body(request), timeout_s=CALL_TIMEOUT_S)
@@ -127,7 +128,7 @@ class SqsClient:
         await self.caller.aclose()
 
 
-def _body(request: shapes.Json) -> bytes:
+def _body(request: Json) -> bytes:
     try:
         return encode(request)
     except ValueError as error:
