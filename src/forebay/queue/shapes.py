@@ -66,24 +66,25 @@ def read_messages(answer: Json, *, source: str) -> Delivered:
 
 
 def _read_message(item: object, source: str) -> Message | Damaged:
-    if not isinstance(item, dict):
+    """Return one message, or why it is none. The hottest function of the client: 3 µs here are 3 µs a job."""
+    if type(item) is not dict:
         return Damaged("", "it is not an object")
     fields = cast("Json", item)
     message_id, receipt, body = fields.get("MessageId"), fields.get("ReceiptHandle"), fields.get("Body", "")
-    if not isinstance(message_id, str) or not message_id:
+    if type(message_id) is not str or not message_id:
         return Damaged("", "it has no MessageId")
-    if not isinstance(receipt, str) or not receipt:
+    if type(receipt) is not str or not receipt:
         return Damaged(message_id, "it has no ReceiptHandle")
-    if not isinstance(body, str):
+    if type(body) is not str:
         return Damaged(message_id, "its Body is no text")
     checksum = fields.get("MD5OfBody")
-    if checksum is not None and checksum != _checksum(body):
+    if checksum is not None and not _matches(body, checksum):
         return Damaged(message_id, "its Body does not match MD5OfBody")
     raw_attributes = fields.get("MessageAttributes")
     attributes = read_attributes(raw_attributes) if raw_attributes else _NO_ATTRIBUTES
     if attributes is None:
         return Damaged(message_id, "its MessageAttributes cannot be read")
-    system = _read_system(fields.get("Attributes"))
+    system = _text_only(fields.get("Attributes"))
     return Message(
         source,
         message_id,
@@ -98,27 +99,27 @@ def _read_message(item: object, source: str) -> Message | Damaged:
     )
 
 
-def _checksum(body: str) -> str | None:
+def _matches(body: str, checksum: object) -> bool:
     try:
-        return md5(body.encode(), usedforsecurity=False).hexdigest()
+        return md5(body.encode(), usedforsecurity=False).hexdigest() == checksum
     except UnicodeEncodeError:  # a lone surrogate: no such body can have been sent
-        return None
+        return False
 
 
-def _read_system(raw: object) -> Mapping[str, str]:
-    if not isinstance(raw, dict):
+def _text_only(raw: object) -> Mapping[str, str]:
+    """Return what is text of a map that ought to be all text."""
+    if type(raw) is not dict:
         return _NOTHING
-    values = cast("Json", raw)
-    for value in values.values():
-        if type(value) is not str:
-            return {name: kept for name, kept in values.items() if isinstance(kept, str)}
-    return cast("dict[str, str]", values)
+    values = cast("dict[str, str]", raw)
+    try:
+        "".join(values.values())  # the cheapest proof that all of them are text
+    except TypeError:
+        return {name: value for name, value in cast("Json", raw).items() if isinstance(value, str)}
+    return values
 
 
 def _whole(value: str | None) -> int | None:
-    if value is None or len(value) > 15 or not (value.isascii() and value.isdigit()):
-        return None
-    return int(value)
+    return int(value) if value is not None and len(value) <= 15 and value.isascii() and value.isdigit() else None
 
 
 def write_outgoing(entry_id: str, message: Outgoing, *, trace_header: str | None = None) -> Json:
