@@ -58,9 +58,11 @@ async def test_plain_http_where_tls_is_expected_cannot_be_connected(connect: Con
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
-    async with await asyncio.start_server(no_tls_here, "127.0.0.1", 0) as server:
-        async with connect(server.sockets[0].getsockname()[1], scheme="https") as transport:
-            assert await fault_of(transport) is FaultKind.UNAVAILABLE
+    listening = await asyncio.start_server(no_tls_here, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+
+    async with listening, connect(port, scheme="https") as transport:
+        assert await fault_of(transport) is FaultKind.UNAVAILABLE
 
 
 async def test_a_connection_that_does_not_come_about_in_time_was_never_sent(connect: Connect) -> None:

@@ -16,6 +16,7 @@ import hmac
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
+from urllib.parse import quote
 
 from forebay.queue.transport import Endpoint
 
@@ -47,7 +48,7 @@ class Signer:
         self.region = region
         self.skew_s = 0.0
         """Added to the machine's clock. Seconds by which the service's clock is ahead of ours."""
-        self._path = endpoint.path
+        self._path = quote(endpoint.path, safe="/~")  # percent signs once more: only S3 signs a path as it is
         self._host = endpoint.authority
         self._second = -1
         self._amz_date = ""
