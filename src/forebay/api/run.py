@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import platform as machine
 import random
-import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ import anyio
 
 from forebay import platform
 from forebay.api.options import RunOptions
+from forebay.api.signals import StopSignals
 from forebay.clock import Clock, SystemClock
 from forebay.errors import QueueError
 from forebay.handlers.executor import Executor
@@ -81,6 +81,7 @@ def run_worker(worker: Worker, options: RunOptions) -> int:
     When a handler would not end, the process is left at once (`os._exit`) after the last flush, so this may not return.
     """
     clock = SystemClock()
+    signals = StopSignals()
     writer = Writer()
     settings = options.settings
     reporter = Reporter(
@@ -89,7 +90,9 @@ def run_worker(worker: Worker, options: RunOptions) -> int:
     handler = LogHandler(writer, log=settings.log, error_detail=settings.error_detail)
     install(handler, logging.getLogger(), log=settings.log)
     try:
-        stopped = anyio.run(_run, worker, options, reporter, clock, backend_options={"use_uvloop": _has_uvloop()})
+        stopped = anyio.run(
+            _run, worker, options, reporter, clock, signals, backend_options={"use_uvloop": _has_uvloop()}
+        )
     finally:
         reporter.close()
     writer.close(timeout_s=1.0)
@@ -131,22 +134,9 @@ class LoggedLines:
         return 0
 
 
-async def _run(worker: Worker, options: RunOptions, reporter: Reporter, clock: Clock) -> Stopped:
+async def _run(worker: Worker, options: RunOptions, reporter: Reporter, clock: Clock, signals: StopSignals) -> Stopped:
     async with AsyncExitStack() as opened:
-        return await _work(worker.registry, worker.name, options, reporter, clock, opened, _obey_signals)
-
-
-async def _obey_signals(driver: Driver) -> None:
-    """The first signal drains, the second leaves, more change nothing."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        count = 0
-        async for number in signals:
-            count += 1
-            name = signal.Signals(number).name
-            if count == 1:
-                driver.stop(name)
-            elif count == 2:
-                driver.stop_now(f"second signal ({name})")
+        return await _work(worker.registry, worker.name, options, reporter, clock, opened, signals.obey)
 
 
 async def _work(
