@@ -11,19 +11,16 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import boto3
 import pytest
 
-from forebay.cloud.background import InThread
 from forebay.cloud.sqs_server import SqsServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,25 +70,15 @@ class Place:
     environment: Mapping[str, str]
     sqs: Any
     queue_url: str
-    started: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, **variables: str) -> str:
         """Run a command to its end and return what it printed; a failure is told with all it said."""
         answer = subprocess.run(
-            command, cwd=self.folder, env=dict(self.environment),
+            command, cwd=self.folder, env={**self.environment, **variables}, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, check=False, timeout=PATIENCE_S,
         )  # fmt: skip
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout
-
-    def start(self, command: str) -> subprocess.Popen[str]:
-        """Start a command line through the shell's eyes: variables are filled in, words are split as a shell does."""
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {command}"], cwd=self.folder, env=dict(self.environment),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        self.started.append(process)
-        return process
 
     def counts(self) -> tuple[int, int, int]:
         """Visible, in flight, delayed."""
@@ -107,7 +94,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with InThread(SqsServer) as cloud:
+    with SqsServer.in_thread() as cloud:
         endpoint = cloud.service.url
         credentials = {
             "AWS_ACCESS_KEY_ID": "local",
@@ -134,11 +121,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "QUEUE_URL": queue_url,
         }
-        here = Place(tmp_path, environment, sqs, queue_url)
-        yield here
-        for process in here.started:
-            process.kill()
-            process.communicate()
+        yield Place(tmp_path, environment, sqs, queue_url)
         sqs.close()
 
 
@@ -147,21 +130,6 @@ def _write_named_blocks(document: Path, folder: Path) -> None:
     for block in _blocks(document, "python"):
         if (name := re.match(r"`(\w+\.py)`", block.before)) is not None:
             (folder / name[1]).write_text(block.text, encoding="utf-8")
-
-
-def _read_until(stream: IO[str], wanted: str, process: subprocess.Popen[str]) -> str:
-    """Read lines until one holds `wanted` and return all that came. A silent process is killed: that ends the read."""
-    watchdog = threading.Timer(PATIENCE_S, process.kill)
-    watchdog.start()
-    seen: list[str] = []
-    try:
-        for line in stream:
-            seen.append(line)
-            if wanted in line:
-                return "".join(seen)
-    finally:
-        watchdog.cancel()
-    raise AssertionError(f"{wanted!r} never came; what came was:\n{''.join(seen)}")
 
 
 @pytest.mark.parametrize("document", [README, GETTING_STARTED], ids=lambda path: path.name)
@@ -188,14 +156,10 @@ def test_the_handler_of_the_readme_does_a_job_written_by_hand(place: Place, docu
     (by_hand,) = _blocks(WIRE_FORMAT, "python")
     message_id = place.run(sys.executable, "-c", by_hand.text).strip()
 
-    worker = place.start(command)
-    assert worker.stdout is not None
-    said = _read_until(worker.stdout, "made a thumbnail 640 pixels wide", worker)
-    worker.send_signal(signal.SIGTERM)
-    rest, _ = worker.communicate(timeout=PATIENCE_S)
+    said = place.run("/bin/sh", "-c", command, FOREBAY_EXIT_WHEN_EMPTY="1")
 
-    assert worker.returncode == 0, said + rest
-    assert message_id in said + rest
+    assert "made a thumbnail 640 pixels wide" in said
+    assert message_id in said
     assert place.counts() == (0, 0, 0)
 
 
@@ -203,9 +167,8 @@ def test_the_handler_of_the_readme_does_a_job_written_by_hand(place: Place, docu
 def test_getting_started_sends_a_job_now_and_one_for_later(place: Place) -> None:
     _write_named_blocks(GETTING_STARTED, place.folder)
     (program,) = [block.text for block in _blocks(GETTING_STARTED, "python") if "aenqueue" in block.text]
-    place.environment = {**place.environment, "FOREBAY_QUEUE_URL": place.queue_url}
 
-    place.run(sys.executable, "-c", program)
+    place.run(sys.executable, "-c", program, FOREBAY_QUEUE_URL=place.queue_url)
 
     assert place.counts() == (1, 0, 1)
 
@@ -224,6 +187,22 @@ def test_make_run_shows_the_lines_of_the_article_and_ends_by_itself(place: Place
         assert line in answer.stdout
     for line in ("Releasing task protection", "Task protection released"):
         assert line in answer.stdout
+
+
+@pytest.mark.processes
+def test_the_examples_send_and_work_a_queue(place: Place) -> None:
+    """Blocking and asynchronous jobs, a delayed one and a message without a job, all done by one worker."""
+    place.folder = ROOT / "examples"
+    queue = {"FOREBAY_QUEUE_URL": place.queue_url, "PYTHONDONTWRITEBYTECODE": "1"}
+    place.sqs.send_message(QueueUrl=place.queue_url, MessageBody="from elsewhere")
+    place.run(sys.executable, "send_orders.py", **queue)
+
+    said = place.run("forebay", "run", "orders", "--exit-when-empty", **queue)
+
+    assert said.count("charged order ") == 21
+    assert "wrote the invoice of order 1: 2 lines" in said
+    assert "a message of 14 bytes from elsewhere" in said
+    assert place.counts() == (0, 0, 0)
 
 
 def test_make_test_makes_every_check_and_runs_the_tests() -> None:
