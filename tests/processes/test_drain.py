@@ -6,7 +6,6 @@ import signal
 from pathlib import Path
 
 import pytest
-
 from tests.processes.harness import Sqs, assert_exact, running
 
 pytestmark = pytest.mark.processes

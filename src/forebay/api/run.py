@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import platform as machine
 import random
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -165,10 +166,14 @@ async def _work(
     )
     executors = _executors(registry, settings.slots)
     engine = Engine(settings, registry, list(sources), policy=policy, rng=rng)
-    driver = Driver(engine, registry, sources, executors, protection, reporter, clock, health=health)
+    driver = Driver(
+        engine, registry, sources, executors, protection, reporter, clock, health=health, stop_hint=_stop_hint()
+    )
     identity = await _identity(options)
     started_at = clock.now()
     reporter.report("worker.started", _started_fields(name, registry, options, list(sources), identity))
+    if protection is None and settings.protect != "never":
+        reporter.report("protection.absent", {})
     ended = await _drive(driver, watch)
     for executor in executors.values():
         executor.close(wait_s=0.0 if ended.code_still_runs else HANDLERS_END_S)
@@ -279,6 +284,10 @@ def _stopped_fields(
         "estimated_usd": round(sum(tally.billed for tally in tallies) * USD_PER_REQUEST, 6),
         "lasted_s": round(lasted_s, 3),
     }
+
+
+def _stop_hint() -> str | None:
+    return "Ctrl-C again stops now" if platform.is_terminal(sys.stdout) else None
 
 
 def _has_uvloop() -> bool:

@@ -99,7 +99,9 @@ class Driver:
         clock: Clock,
         *,
         health: HealthState | None = None,
+        stop_hint: str | None = None,
     ) -> None:
+        """`stop_hint` is added to what is said when a drain starts, for somebody at a terminal."""
         self._engine = engine
         self._sources = sources
         self._executors = executors
@@ -111,6 +113,7 @@ class Driver:
         self._health = health if health is not None else HealthState(clock.now())
         self._inbox = Inbox()
         self._notes = Notes(clock)
+        self._stop_hint = stop_hint
         self._batching = Batching(self._hand)
         self._exit: Exit | None = None
         self._is_stopping = False
@@ -194,6 +197,7 @@ class Driver:
             return
         self._looked_for_blockage_at = now
         self._health.full_slots = self._engine.is_full
+        self._health.notes = self._engine.notes
         self._recorder.tick()
         self._is_quiet_news = False
         for executor in self._executors.values():
@@ -234,7 +238,10 @@ class Driver:
         self._executor_of[command.attempt.job].notify(command.attempt)
 
     def _report(self, command: Report) -> None:
-        self._recorder.report(command.event, command.fields)
+        fields = command.fields
+        if command.event == "drain.started" and self._stop_hint is not None:
+            fields = {**fields, "note": self._stop_hint}
+        self._recorder.report(command.event, fields)
         if command.event == "message.parked":
             self._describe_again()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from forebay.queue.port import WAIT_MAX_S
 from forebay.worker.vocabulary import Count, Counted
 
 RECOUNT_S = 1.0
@@ -31,25 +32,31 @@ class Emptiness:
     keys: list[str]
     findings: dict[str, Finding] = field(init=False)
     may_count: dict[str, bool] = field(init=False)
+    waited_s: dict[str, float] = field(init=False)
+    """How long empty receives of a source have waited in a row."""
     retry_hidden_until: float = 0.0
     """Until when a message that we released with a delay stays hidden."""
     recount_at: float | None = None
+    wake_at: float | None = None
+    """When to be asked again. None while nothing but a fact can bring news: while something is held, for one."""
 
     def __post_init__(self) -> None:
         self.findings = dict.fromkeys(self.keys, Finding.UNKNOWN)
         self.may_count = dict.fromkeys(self.keys, True)
+        self.waited_s = dict.fromkeys(self.keys, 0.0)
 
     def undo(self) -> None:
         """Something is there."""
         for key in self.keys:
             if self.findings[key] is not Finding.COUNTING:
                 self.findings[key] = Finding.UNKNOWN
+            self.waited_s[key] = 0.0
 
     def polled_empty(self, key: str, *, waited_s: float, now: float) -> None:
         """A receive came back with nothing."""
-        if self.findings[key] is Finding.NUMBERS_ARE_ZERO or (
-            not self.may_count[key] and waited_s >= 1 and now >= self.retry_hidden_until
-        ):
+        self.waited_s[key] += waited_s
+        has_waited = self.waited_s[key] >= WAIT_MAX_S and now >= self.retry_hidden_until
+        if self.findings[key] is Finding.NUMBERS_ARE_ZERO or (not self.may_count[key] and has_waited):
             self.findings[key] = Finding.EMPTY
 
     def counted(self, event: Counted, *, is_denied: bool, now: float) -> None:
@@ -64,6 +71,7 @@ class Emptiness:
     def ask(self, *, now: float) -> list[Count]:
         """Return the questions to put now; to be called while nothing is held."""
         if self.recount_at is not None and now < self.recount_at:
+            self.wake_at = self.recount_at
             return []
         self.recount_at = None
         counts: list[Count] = []

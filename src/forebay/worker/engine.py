@@ -177,6 +177,18 @@ class Engine:
         return self._desk.busy >= self.settings.slots
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What an operator should know, though nothing is broken."""
+        notes: list[str] = []
+        if self._desk.is_stopping:
+            notes.append(f"stopping: {self._stopping.drain.reason}")
+        elif self._guarding.is_paused:
+            notes.append("task protection is refused for the moment: nothing is received")
+        elif self._guarding.is_refused_for_good:
+            notes.append(f"running without task protection: {self._guarding.lasting_reason}")
+        return tuple(notes)
+
+    @property
     def ledger(self) -> Mapping[str, int]:
         return self._desk.ledger.as_fields()
 
@@ -200,7 +212,7 @@ class Engine:
             self._guarding.wake_at if not self._desk.is_stopping else None,
             self._polling.wake_at,
             self._stopping.drain.wake_at,
-            self._emptiness.recount_at if self._emptiness is not None else None,
+            self._emptiness.wake_at if self._emptiness is not None else None,
         )
         return min((at for at in instants if at is not None), default=None)
 
@@ -362,8 +374,10 @@ class Engine:
     def _poll(self, now: float) -> None:
         desk = self._desk
         self._polling.wake_at = None
-        if self._emptiness is not None and not desk.records and not desk.is_stopping:
-            self._look_whether_empty(now)
+        if self._emptiness is not None:
+            self._emptiness.wake_at = None
+            if not desk.records and not desk.is_stopping:
+                self._look_whether_empty(now)
         if desk.is_stopping or not self._guarding.may_poll(now):
             return
         slots = self.settings.slots

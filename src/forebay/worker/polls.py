@@ -47,7 +47,8 @@ class Polls:
         polls = self._open[command.source]
         if not polls:
             health = self._health.sources[command.source]
-            health.poll_due_since = self._clock.now()
+            if health.poll_due_since is None:
+                health.poll_due_since = self._clock.now()
             health.wait_s = max(command.wait_s, 1.0)
         polls.add(command.poll)
         self._crew.hand(command)
@@ -55,6 +56,7 @@ class Polls:
     def abandon(self, key: str) -> None:
         """Cut off every open receive of a source; nobody awaits their answers."""
         self._open[key].clear()
+        self._health.sources[key].poll_due_since = None
         for scope in list(self._scopes[key].values()):
             scope.cancel()
 
@@ -85,9 +87,9 @@ class Polls:
     def _note_health(self, fact: MessagesReceived | ReceiveFailed) -> None:
         health = self._health.sources[fact.source]
         if isinstance(fact, MessagesReceived):
-            now = self._clock.now()
-            health.last_completed_at = now
-            health.poll_due_since = now
+            health.last_completed_at = self._clock.now()
             health.trouble = None
-        else:
+            if len(self._open[fact.source]) <= 1:
+                health.poll_due_since = None  # The next one is due when the engine asks for it.
+        else:  # Still due: the engine only pauses.
             health.trouble = str(fact.fault)
