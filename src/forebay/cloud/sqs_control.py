@@ -39,7 +39,7 @@ def answer_control(server: SqsServer, method: str, path: str, body: bytes) -> tu
             case "/_forebay/stats", "GET":
                 return 200, server.stats()
             case "/_forebay/stats", "DELETE":
-                server.reset_stats()
+                server.counts.reset()
                 return 200, server.stats()
             case "/_forebay/denied", "GET" | "PUT":
                 if method == "PUT":

@@ -145,10 +145,11 @@ class Operations:
         owner = optional_text_of(params, "QueueOwnerAWSAccountId")
         if owner is not None and owner != self.service.account:
             raise errors.queue_does_not_exist()
-        return {"QueueUrl": self.service.get_queue_url(text_of(params, "QueueName"))}
+        registry = self.service.registry
+        return {"QueueUrl": registry.url(registry.find(registry.url(text_of(params, "QueueName"))).name)}
 
     def _list_queues(self, params: Params, _now: float) -> Json:
-        urls, token = self.service.list_queues(
+        urls, token = self.service.registry.list_urls(
             prefix=optional_text_of(params, "QueueNamePrefix") or "",
             count_max=number_of(params, "MaxResults"),
             token=optional_text_of(params, "NextToken"),
@@ -156,8 +157,9 @@ class Operations:
         return {**({"QueueUrls": urls} if urls else {}), **({"NextToken": token} if token else {})}
 
     def _list_dead_letter_source_queues(self, params: Params, _now: float) -> Json:
-        urls, token = self.service.list_dead_letter_source_queues(
-            text_of(params, "QueueUrl"),
+        registry = self.service.registry
+        urls, token = registry.list_urls(
+            dead_letter_arn=registry.find(text_of(params, "QueueUrl")).arn,
             count_max=number_of(params, "MaxResults"),
             token=optional_text_of(params, "NextToken"),
         )
@@ -180,12 +182,14 @@ class Operations:
         return {}
 
     def _tag_queue(self, params: Params, _now: float) -> Json:
-        self.service.tag_queue(text_of(params, "QueueUrl"), mapping_of(params, "Tags"))
+        self.service.registry.find(text_of(params, "QueueUrl")).tags.update(mapping_of(params, "Tags"))
         return {}
 
     def _untag_queue(self, params: Params, _now: float) -> Json:
-        self.service.untag_queue(text_of(params, "QueueUrl"), sorted(names_of(params, "TagKeys")))
+        tags = self.service.registry.find(text_of(params, "QueueUrl")).tags
+        for key in names_of(params, "TagKeys"):
+            tags.pop(key, None)
         return {}
 
     def _list_queue_tags(self, params: Params, _now: float) -> Json:
-        return {"Tags": self.service.list_queue_tags(text_of(params, "QueueUrl"))}
+        return {"Tags": dict(self.service.registry.find(text_of(params, "QueueUrl")).tags)}

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from forebay.cloud.chaos import Effect, Strike
 from forebay.rules import queue_errors as errors
+from forebay.rules import service_errors
 from forebay.rules.queue_errors import ServiceFailure
 
 _ACTIONS = {
@@ -21,24 +22,24 @@ _ACTIONS = {
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
 }
 _FAILURES: Mapping[Effect, Callable[[], ServiceFailure]] = {
-    Effect.SERVER_ERROR: errors.internal_failure,
-    Effect.UNAVAILABLE: errors.service_unavailable,
-    Effect.THROTTLE: errors.request_throttled,
-    Effect.EXPIRED_TOKEN: errors.expired_token,
+    Effect.SERVER_ERROR: service_errors.internal_failure,
+    Effect.UNAVAILABLE: service_errors.service_unavailable,
+    Effect.THROTTLE: service_errors.request_throttled,
+    Effect.EXPIRED_TOKEN: service_errors.expired_token,
     Effect.MISSING: errors.queue_does_not_exist,
 }
 _DETAILED: Mapping[str, Callable[[], ServiceFailure]] = {
-    "ThrottlingException": errors.throttling,
-    "KmsThrottled": errors.kms_throttled,
-    "KmsAccessDenied": errors.kms_access_denied,
-    "KmsDisabled": errors.kms_disabled,
-    "KmsInvalidState": errors.kms_invalid_state,
-    "KmsNotFound": errors.kms_not_found,
-    "KmsOptInRequired": errors.kms_opt_in_required,
-    "KmsInvalidKeyUsage": errors.kms_invalid_key_usage,
-    "InvalidSecurity": errors.invalid_security,
-    "InvalidAddress": errors.invalid_address,
-    "InvalidClientTokenId": errors.invalid_client_token,
+    "ThrottlingException": service_errors.throttling,
+    "KmsThrottled": service_errors.kms_throttled,
+    "KmsAccessDenied": service_errors.kms_access_denied,
+    "KmsDisabled": service_errors.kms_disabled,
+    "KmsInvalidState": service_errors.kms_invalid_state,
+    "KmsNotFound": service_errors.kms_not_found,
+    "KmsOptInRequired": service_errors.kms_opt_in_required,
+    "KmsInvalidKeyUsage": service_errors.kms_invalid_key_usage,
+    "InvalidSecurity": service_errors.invalid_security,
+    "InvalidAddress": service_errors.invalid_address,
+    "InvalidClientTokenId": service_errors.invalid_client_token,
     "OverLimit": errors.over_limit,
 }
 """What a chaos rule of effect `throttle` or `refuse` may name in `detail`."""
@@ -64,9 +65,9 @@ def check_signing_time(stamp: str, there: datetime) -> None:
     try:
         signed = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise errors.signature_does_not_match("Date must be in ISO-8601 'basic format'.") from None
+        raise service_errors.signature_does_not_match("Date must be in ISO-8601 'basic format'.") from None
     if abs((there - signed).total_seconds()) > 300:
-        raise errors.signature_does_not_match(
+        raise service_errors.signature_does_not_match(
             f"Signature expired: {stamp} is now earlier than {there - timedelta(minutes=5):%Y%m%dT%H%M%SZ} "
             f"({there:%Y%m%dT%H%M%SZ} - 5 min.)"
         )

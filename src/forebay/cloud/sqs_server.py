@@ -13,8 +13,6 @@ process: `python -m forebay.cloud.sqs_server --queue jobs`, which prints one lin
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -27,16 +25,17 @@ from forebay.cloud.background import InThread
 from forebay.cloud.chaos import UNHARMED, Chaos, Effect, Strike
 from forebay.cloud.http import Exchange, LoopbackServer
 from forebay.cloud.sqs_control import answer_control
+from forebay.cloud.sqs_counts import Counts
 from forebay.cloud.sqs_operations import Operations
-from forebay.cloud.sqs_protocol import Json, dumps, failed_entry, loads
+from forebay.cloud.sqs_protocol import Json, dumps, loads
 from forebay.cloud.sqs_refusals import check_signing_time, refuse_denied, refuse_struck
+from forebay.cloud.sqs_struck import call_struck
+from forebay.cloud.timers import Timers
 from forebay.rules import queue_errors as errors
 from forebay.rules.queue_semantics import QueueService, ServiceFailure, Waiter
 
 _JSON = "application/x-amz-json-1.0"
 _TARGET_PREFIX = "AmazonSQS."
-_TIMER_MIN_S = 0.001
-"""uvloop counts in milliseconds: a shorter timer would fire early and spin."""
 
 
 class SqsServer:
@@ -58,36 +57,27 @@ class SqsServer:
         epoch_ms = int(self._clock.utc().timestamp() * 1000 - self._clock.now() * 1000)
         self.service = QueueService(region, account, rng, epoch_ms=epoch_ms)
         self.chaos = Chaos(Random(seed + 1))
-        self.requests: Counter[str] = Counter()
-        self.refusals: Counter[str] = Counter()
-        """Requests answered with an error, by its code."""
-        self.messages: Counter[str] = Counter()
-        """`sent`, `delivered` and `deleted` messages, and `empty` receives."""
+        self.counts = Counts()
         self.abandoned_polls_swallow = abandoned_polls_swallow
         """A long poll whose client has left goes on waiting, and what it gets is hidden in vain, as on AWS."""
         self.denied: frozenset[str] = frozenset()
         self._operations = Operations(self.service)
         self._http = LoopbackServer(self._accept, port=port)
         self._open_polls: dict[Waiter, Callable[[Json | ServiceFailure], None]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = float("inf")
-        self._delayed: set[asyncio.TimerHandle] = set()
+        self._timers = Timers(self._clock, self._on_alarm)
         self._request_number = 0
 
     # ── life ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def __aenter__(self) -> SqsServer:
         await self._http.start()
-        self.service.endpoint = self._http.endpoint_url
+        self.service.registry.endpoint = self._http.endpoint_url
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        for handle in self._delayed:
-            handle.cancel()
+        self._timers.cancel()
         await self._http.aclose()
 
     @classmethod
@@ -128,11 +118,9 @@ class SqsServer:
     def stats(self) -> Json:
         """What has been asked of the server so far, and what it holds now."""
         return {
-            "requests": dict(self.requests),
-            "refusals": dict(self.refusals),
-            "messages": dict(self.messages),
+            **self.counts.shown(),
             "polls_open": len(self._open_polls),
-            "queues": {url: self._queue_stats(url) for url in self.service.queue_urls()},
+            "queues": {url: self._queue_stats(url) for url in self.service.registry.list_urls()[0]},
         }
 
     def _queue_stats(self, url: str) -> Json:
@@ -142,14 +130,9 @@ class SqsServer:
             "visible": int(attributes[prefix]),
             "in_flight": int(attributes[prefix + "NotVisible"]),
             "delayed": int(attributes[prefix + "Delayed"]),
-            "swallowed": self.service.swallowed_count(url),
+            "swallowed": self.service.registry.find(url).swallowed_count,
             "modes": asdict(self.service.modes(url)),
         }
-
-    def reset_stats(self) -> None:
-        self.requests.clear()
-        self.refusals.clear()
-        self.messages.clear()
 
     # ── a request ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -159,20 +142,20 @@ class SqsServer:
             return
         target = exchange.headers.get("x-amz-target", "")
         operation = target[len(_TARGET_PREFIX) :] if target.startswith(_TARGET_PREFIX) else ""
-        self.requests[operation or "unknown"] += 1
+        self.counts.requests[operation or "unknown"] += 1
         strike = self.chaos.strike(operation)
         if strike is UNHARMED:
             self._carry_out(exchange, operation, strike)
         elif strike.effect is Effect.DROP_BEFORE:
-            self._later(strike.delay_before_s + strike.delay_s, exchange.drop)
+            self._timers.later(strike.delay_before_s + strike.delay_s, exchange.drop)
         elif strike.effect is not Effect.BLACK_HOLE:
-            self._later(strike.delay_before_s, lambda: self._carry_out(exchange, operation, strike))
+            self._timers.later(strike.delay_before_s, lambda: self._carry_out(exchange, operation, strike))
 
     def _carry_out(self, exchange: Exchange, operation: str, strike: Strike) -> None:
         """Give the request to the rules, unless it is to fail, and answer at once or when the poll has ended."""
 
         def answer(result: Json | ServiceFailure) -> None:
-            self._later(strike.delay_s, lambda: self._answer(exchange, operation, result, strike))
+            self._timers.later(strike.delay_s, lambda: self._answer(exchange, operation, result, strike))
 
         if exchange.is_gone:
             return  # A late request whose client left meanwhile never arrived.
@@ -182,8 +165,9 @@ class SqsServer:
                 there = self._clock.utc() + timedelta(seconds=self.clock_ahead_s)
                 check_signing_time(exchange.headers.get("x-amz-date", ""), there)
             refuse_struck(strike)
-            params = _params(exchange)
-            result = self._call(operation, params, strike)
+            result = call_struck(
+                self._operations, operation, _params(exchange), strike, self.chaos.rng, self._clock.now()
+            )
         except ServiceFailure as failure:
             answer(failure)
         else:
@@ -193,32 +177,6 @@ class SqsServer:
             else:
                 answer(result)
         self._turn()
-
-    def _call(self, operation: str, params: Json, strike: Strike) -> Json | Waiter:
-        now = self._clock.now()
-        if strike.effect is Effect.DUPLICATE and operation == "ReceiveMessage":
-            self.service.modes(params.get("QueueUrl", "")).duplicates_due += strike.entries
-        if strike.effect in (Effect.FAIL_ENTRIES, Effect.LOSE_ENTRIES) and operation.endswith("Batch"):
-            return self._call_in_part(operation, params, strike, now)
-        return self._operations.call(operation, params, now)
-
-    def _call_in_part(self, operation: str, params: Json, strike: Strike, now: float) -> Json | Waiter:
-        """Carry out a batch but for the entries that are struck, and tell of those what the strike says."""
-        given = cast("list[Json]", params.get("Entries") or [])
-        struck = strike.struck(range(len(given)), self.chaos.rng)
-        kept = [entry for index, entry in enumerate(given) if index not in struck]
-        answer: Json = {}
-        if kept or not given:
-            result = self._operations.call(operation, {**params, "Entries": kept}, now)
-            assert not isinstance(result, Waiter), operation
-            answer = result
-        for index in sorted(struck):
-            entry_id = str(given[index].get("Id", ""))
-            if strike.effect is Effect.LOSE_ENTRIES:
-                answer.setdefault("Successful", []).append({"Id": entry_id})
-            else:
-                answer.setdefault("Failed", []).append(failed_entry(entry_id, errors.internal_failure()))
-        return answer
 
     def _control(self, exchange: Exchange) -> None:
         status, shown = answer_control(self, exchange.method, exchange.path, exchange.body)
@@ -233,13 +191,13 @@ class SqsServer:
         if strike.effect is Effect.DROP_AFTER:
             exchange.drop()
         elif isinstance(result, ServiceFailure):
-            self.refusals[result.legacy_code] += 1
+            self.counts.refusals[result.legacy_code] += 1
             fault = "Sender" if result.sender_fault else "Receiver"
             headers += f"x-amzn-query-error: {result.legacy_code};{fault}\r\n"
             body = dumps({"__type": f"com.amazonaws.sqs#{result.shape}", "message": result.message})
             exchange.answer(result.http_status, body, content_type=_JSON, headers=headers)
         else:
-            self._count_messages(operation, result)
+            self.counts.note(operation, result, self._clock.now())
             if strike.effect is Effect.MALFORMED:
                 body = strike.detail.encode() or b'{"Messages": [{"MessageId": '
                 exchange.answer(200, body, content_type=_JSON, headers=headers)
@@ -247,15 +205,6 @@ class SqsServer:
                 exchange.answer_in_part(200, dumps(result))
             else:
                 exchange.answer(200, dumps(result), content_type=_JSON, headers=headers)
-
-    def _count_messages(self, operation: str, result: Json) -> None:
-        if operation == "ReceiveMessage":
-            count = len(result.get("Messages", ()))
-            self.messages["delivered" if count else "empty"] += count or 1
-        elif operation.startswith("DeleteMessage"):
-            self.messages["deleted"] += len(result.get("Successful", ())) if operation.endswith("Batch") else 1
-        elif operation.startswith("SendMessage"):
-            self.messages["sent"] += len(result.get("Successful", ())) if operation.endswith("Batch") else 1
 
     def _poll_left(self, waiter: Waiter) -> None:
         """The client of an open long poll has gone."""
@@ -270,34 +219,12 @@ class SqsServer:
             answer = self._open_polls.pop(waiter, None)
             if answer is not None:
                 answer(waiter.failure or self._operations.received(waiter))
-        if self.service.due_at < self._timer_at:
-            self._set_timer(self.service.due_at)
+        self._timers.alarm_by(self.service.due_at)
 
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        delay_s = max(_TIMER_MIN_S, at - self._clock.now())
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer, self._timer_at = None, float("inf")
+    def _on_alarm(self) -> None:
         self.service.advance(self._clock.now())
         self.service.next_event_at()  # Bounds are looked at anew, so that stale ones do not wake us again.
         self._turn()
-
-    def _later(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Do it now if there is no delay, else after it, unless the server ends before."""
-        if delay_s <= 0:
-            action()
-            return
-
-        def act() -> None:
-            self._delayed.discard(handle)
-            action()
-
-        handle = asyncio.get_running_loop().call_later(delay_s, act)
-        self._delayed.add(handle)
 
 
 def _params(exchange: Exchange) -> Json:

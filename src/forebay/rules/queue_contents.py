@@ -57,8 +57,8 @@ class MessageContent:
     trace_header: str | None = None
 
 
-def check_body(body: str, attributes: Mapping[str, MessageAttribute], limit_bytes: int) -> tuple[str, int]:
-    """Return the body's MD5 and the message's size in bytes. Raises `ServiceFailure` for what SQS refuses."""
+def check_body(body: str, attributes: Mapping[str, MessageAttribute], limit_bytes: int) -> str:
+    """Return the body's MD5. Raises `ServiceFailure` for what SQS refuses of body, attributes and their size."""
     if not body:
         raise errors.missing_parameter("MessageBody")
     if has_illegal_characters(body):
@@ -69,7 +69,7 @@ def check_body(body: str, attributes: Mapping[str, MessageAttribute], limit_byte
         size_bytes += check_attributes(attributes)
     if size_bytes > limit_bytes:
         raise errors.message_too_long(limit_bytes)
-    return hashlib.md5(encoded, usedforsecurity=False).hexdigest(), size_bytes
+    return hashlib.md5(encoded, usedforsecurity=False).hexdigest()
 
 
 def has_illegal_characters(text: str) -> bool:

@@ -1,0 +1,91 @@
+"""A message in its queue, a delivery of it, and what a queue does where AWS leaves it open.
+
+Rules kept here and nowhere else:
+
+1. A message is ready, delayed, in flight or gone; nothing else.
+2. Only its newest delivery has power over it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from forebay.rules.queue_contents import MessageContent
+
+IN_FLIGHT_MAX = 120_000
+POISON_RECEIVES = 3
+NEVER = float("inf")
+
+# Where a message is.
+READY = 0
+DELAYED = 1
+IN_FLIGHT = 2
+GONE = 3
+
+SWEEP_ABOVE = 1_024
+"""Stale entries are swept out of a structure when they outnumber live ones by this many."""
+
+NO_CONTENT = MessageContent("", "", "", {}, 0)
+
+
+class StoredMessage:
+    """A message and its place in one queue."""
+
+    __slots__ = (
+        "content",
+        "dead_letter_source",
+        "delivery",
+        "first_received_at_ms",
+        "place",
+        "receive_count",
+        "received_at",
+        "receives_here",
+        "sent_at",
+        "serial",
+        "ticket",
+    )
+
+    def __init__(self, content: MessageContent, serial: int, sent_at: float) -> None:
+        self.content = content
+        self.serial = serial
+        self.sent_at = sent_at
+        self.place = READY
+        self.ticket = 0
+        """Number of the heap entry that hides it now. An entry with another number is stale."""
+        self.delivery = 0
+        """Number of its newest delivery here; older handles have no power over it."""
+        self.receive_count = 0
+        """ApproximateReceiveCount, which counts across an automatic move to a dead-letter queue."""
+        self.receives_here = 0
+        self.received_at = 0.0
+        self.first_received_at_ms = 0
+        self.dead_letter_source: str | None = None
+
+
+class Delivery(NamedTuple):
+    """One message as a receive returns it."""
+
+    content: MessageContent
+    receipt: str
+    receive_count: int
+    first_received_at_ms: int
+    dead_letter_source: str | None
+
+    def __repr__(self) -> str:
+        return f"Delivery({self.content.message_id}, receive_count={self.receive_count})"
+
+
+@dataclass(slots=True, kw_only=True)
+class QueueModes:
+    """How this queue behaves where AWS leaves it open. May be changed at any time."""
+
+    in_flight_max: int = IN_FLIGHT_MAX
+    is_sampled: bool = False
+    """Receives answer with fewer messages than wait, as AWS's do: SQS asks a sample of its hosts."""
+    duplicates_due: int = 0
+    """So many of the next messages delivered are delivered once more, while the first lease still runs."""
+    duplicate_ratio: float = 0.0
+    """Share of deliveries that are repeated so. 0 to 1."""
+    deletes_lost: int = 0
+    """So many of the next deletes are answered as success and forgotten: the message comes again."""
