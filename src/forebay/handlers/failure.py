@@ -141,7 +141,10 @@ def _words(value: object) -> str:
 
 def _name(kind: type[BaseException]) -> str:
     """Return the type's qualified name; builtins go without their module."""
-    module = cast("object", kind.__module__)
+    try:
+        module = cast("object", kind.__module__)
+    except Exception:  # noqa: BLE001 - a metaclass may answer with anything
+        module = "?"
     return kind.__qualname__ if module in ("builtins", None) else f"{module}.{kind.__qualname__}"
 
 

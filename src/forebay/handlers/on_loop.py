@@ -38,11 +38,12 @@ _log = logging.getLogger(__name__)
 class _Running:
     """An attempt on this loop, from its hand-over to its end."""
 
-    __slots__ = ("asked_to_end", "attempt", "is_limit", "task")
+    __slots__ = ("asked_to_end", "attempt", "has_begun", "is_limit", "task")
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.task: asyncio.Task[None] | None = None
+        self.has_begun = False
         self.asked_to_end = False
         self.is_limit = False
 
@@ -137,6 +138,7 @@ class LoopExecutor:
     async def _run(self, record: _Running) -> None:
         attempt = record.attempt
         began_at = monotonic()
+        record.has_begun = True
         outcome: Outcome = SUCCEEDED
         if record.asked_to_end:
             outcome = record.interrupted()
@@ -167,7 +169,8 @@ class LoopExecutor:
         if not record.asked_to_end:
             record.asked_to_end = True
             record.is_limit = because_of_limit
-        if record.task is not None:
+        # Before its first step a task would be cancelled without `_run` ever seeing it; that one looks by itself.
+        if record.has_begun and record.task is not None:
             record.task.cancel()
 
     def _answer_ping(self) -> None:
