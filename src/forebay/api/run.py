@@ -95,6 +95,7 @@ def run_worker(worker: Worker, options: RunOptions) -> int:
             _run, worker, options, reporter, clock, signals, backend_options={"use_uvloop": _has_uvloop()}
         )
     finally:
+        signals.ignore()
         reporter.close()
     writer.close(timeout_s=1.0)
     if stopped.code_still_runs:

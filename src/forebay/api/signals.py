@@ -44,6 +44,12 @@ class StopSignals:
         if self._wake is not None:
             self._wake()
 
+    @staticmethod
+    def ignore() -> None:
+        """The work is over; what still comes must not kill the interpreter while it shuts down (status -2)."""
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)
+
     async def obey(self, driver: Driver) -> None:
         """Tell the driver of the signals that have come and of those that will."""
         soon = soon_on_this_loop()
