@@ -9,7 +9,10 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NoReturn
@@ -22,6 +25,12 @@ BUFFER_BYTES_DEFAULT = 256 * MIB
 SLOTS_ALL_ASYNC = 100
 SLOTS_BLOCKING_MAX = 32
 SLOTS_PER_CORE = 4
+
+PARENT_VARIABLE = "FOREBAY_LOCAL_PARENT"
+"""Set by `forebay local` for its worker."""
+
+_PR_SET_PDEATHSIG = 1
+"""`prctl(2)`: the signal to get when the parent dies."""
 
 WINDOWS = "Forebay runs on Linux and macOS; on Windows, run it inside WSL (wsl --install)."
 
@@ -86,6 +95,29 @@ def process_id() -> int:
 def leave_now(status: int) -> NoReturn:
     """End the process without waiting for threads: some user code would not stop. Flush before."""
     os._exit(status)
+
+
+def leave_with_parent(parent: str | None) -> None:
+    """See that this process is killed when `parent` (its number, from `PARENT_VARIABLE`) ends; None changes nothing.
+
+    For a worker of `forebay local`, whose queue lives in the parent's memory: there is nothing left to save then.
+    """
+    if not parent:
+        return
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    else:
+        threading.Thread(target=_watch_parent, args=(int(parent),), name="forebay-parent", daemon=True).start()
+    if os.getppid() != int(parent):  # It ended before we asked.
+        os._exit(1)
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def line_buffer_prints() -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from forebay import platform
+
 USAGE_ERROR = 2
+
+
+def steady() -> None:
+    """Write each line at once, so that it stands where it belongs among the lines of a child process."""
+    platform.line_buffer_prints()
 
 
 def tell(line: str) -> None:

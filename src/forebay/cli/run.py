@@ -96,6 +96,7 @@ def run(
 ) -> None:
     """Work one or several SQS queues. Logs go to standard output; SIGTERM or Ctrl-C drains, a second one leaves."""
     given = locals()
+    platform.leave_with_parent(os.environ.get(platform.PARENT_VARIABLE))
     worker = load(target)
     options = options_for(worker, queue or (), given)
     platform.line_buffer_prints()
