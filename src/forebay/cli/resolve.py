@@ -16,7 +16,7 @@ from typing import Any, cast
 from forebay import platform
 from forebay.api.options import RunOptions
 from forebay.cli.project_file import FILE_NAME, Written
-from forebay.cli.values import address, flag, plain, seconds, size, whole, whole_seconds
+from forebay.cli.values import address, flag, plain, seconds, size, url, whole, whole_seconds
 from forebay.errors import SettingsError
 from forebay.settings import WorkerSettings
 
@@ -60,7 +60,7 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("exit-when-empty", flag, "exit_when_empty", "leave when the queues are empty"),
         Setting("error-detail", plain, "error_detail", "what logs show of an exception: frames or full"),
         Setting("dead-letter-detail", plain, "dead_letter_detail", "what a buried message shows of it: frames or full"),
-        Setting("dead-letter", plain, None, "URL of the dead-letter queue"),
+        Setting("dead-letter", url, None, "URL of the dead-letter queue"),
         Setting("health", address, None, "HOST:PORT of the health pages"),
     )
 }
@@ -188,9 +188,8 @@ def _settings(values: Mapping[str, Any], sources: Mapping[str, str]) -> WorkerSe
     try:
         return WorkerSettings(**chosen)
     except SettingsError as error:
-        named = [
-            f"{name} from {sources[name]}" for name in SETTINGS if sources[name] != "default" and name in str(error)
-        ]
+        subject = str(error).replace("_", "-")
+        named = [f"{name} from {sources[name]}" for name in SETTINGS if f"{name}=" in subject]
         raise SettingsError(f"{error} ({', '.join(named)})" if named else str(error)) from None
 
 

@@ -55,6 +55,12 @@ def plain(text: str) -> str:
     return text
 
 
+def url(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a URL")
+    return text.strip()
+
+
 def address(text: str) -> tuple[str, int]:
     """Return (host, port) of `HOST:PORT`; `:PORT` and `PORT` alone mean loopback."""
     host, _, port = text.strip().rpartition(":")
