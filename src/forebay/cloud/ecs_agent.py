@@ -20,9 +20,8 @@ from __future__ import annotations
 import asyncio
 import json
 import posixpath
-from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from random import Random
 from types import TracebackType
 from typing import Any, cast
@@ -31,6 +30,7 @@ from urllib.parse import parse_qs
 from forebay.clock import Clock, SystemClock
 from forebay.cloud import agent_answers as answers
 from forebay.cloud.agent_answers import AgentAnswer
+from forebay.cloud.agent_calls import Call, CallLog
 from forebay.cloud.agent_ecs import AgentTask, Decide, LocalEcs
 from forebay.cloud.agent_endpoint import NAMES, ProtectionEndpoint, Reply
 from forebay.cloud.agent_limits import AGENT_BURST, AGENT_RATE, ECS_BURST, ECS_RATE, AgentLimiter, TokenBucket
@@ -40,26 +40,6 @@ from forebay.cloud.http import Exchange, LoopbackServer
 
 STATE_SUFFIX = "task-protection/v1/state"
 CONTROL_PATH = "/_forebay/"
-CALLS_MAX = 100_000
-"""Calls remembered; older ones are forgotten."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the protection endpoint, as it was answered."""
-
-    at: float
-    """Monotonic seconds on the agent's clock."""
-    at_utc: str
-    task: str
-    """The endpoint id in the address, known or not."""
-    method: str
-    enabled: bool | None
-    minutes: int | None
-    status: int | None
-    """None: no answer was sent."""
-    outcome: str
-    """`held`, `unheld`, a failure's reason, an error's code, `limited`, `lost` or `silence`."""
 
 
 class EcsAgent:
@@ -89,9 +69,7 @@ class EcsAgent:
         self.chaos = Chaos(self._rng)
         self._chaos_of: dict[str, Chaos] = {}
         self.tasks: dict[str, AgentTask] = {}
-        self.calls: deque[Call] = deque(maxlen=CALLS_MAX)
-        self.counts: Counter[str] = Counter()
-        """Calls by outcome."""
+        self._log = CallLog()
         for task in tasks or (AgentTask("worker-1"),):
             self.add(task)
 
@@ -134,6 +112,16 @@ class EcsAgent:
         ]
         return {**tasks[0], "control_uri": self.url + CONTROL_PATH, "tasks": tasks}
 
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Every call of the protection endpoint, the oldest first."""
+        return self._log.calls
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Calls by outcome."""
+        return self._log.counts
+
     # ── requests ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _serve(self, exchange: Exchange) -> None:
@@ -153,7 +141,7 @@ class EcsAgent:
         else:
             reply = Reply(self._metadata(path, exchange.method))
         if is_protection:
-            self._note(parts[1], exchange.method, reply)
+            self._log.note(parts[1], exchange.method, reply, clock=self._clock)
         self._send(exchange, reply)
 
     def _protection(self, endpoint_id: str, exchange: Exchange) -> Reply:
@@ -178,22 +166,6 @@ class EcsAgent:
         document = answers.task_metadata(task) if len(parts) == 3 else answers.container_metadata(task)
         return answers.as_json(200, document, outcome="metadata")
 
-    def _note(self, endpoint_id: str, method: str, reply: Reply) -> None:
-        request, answer = reply.request, reply.answer
-        self.counts[reply.outcome] += 1
-        self.calls.append(
-            Call(
-                at=self._clock.now(),
-                at_utc=answers.rfc3339(self._clock.utc()),
-                task=endpoint_id,
-                method=method,
-                enabled=None if request is None else request.enabled,
-                minutes=None if request is None else request.minutes,
-                status=None if answer is None else answer.status,
-                outcome=reply.outcome,
-            )
-        )
-
     def _send(self, exchange: Exchange, reply: Reply) -> None:
         answer = reply.answer
         if reply.is_silent:
@@ -214,8 +186,7 @@ class EcsAgent:
             case "GET", "calls":
                 return 200, {"calls": [asdict(call) for call in self.calls], "counts": dict(self.counts)}
             case "DELETE", "calls":
-                self.calls.clear()
-                self.counts.clear()
+                self._log.clear()
                 return 200, {}
             case "GET", "tasks":
                 return 200, {"tasks": [self._shown(task) for task in self.tasks.values()]}

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forebay.protection.article import ArticleSettings as ArticleSettings
-    from forebay.protection.standalone import ProtectionEvent as ProtectionEvent
     from forebay.protection.standalone import TaskProtection as TaskProtection
+    from forebay.protection.telling import ProtectionEvent as ProtectionEvent
     from forebay.protection.threaded import SyncTaskProtection as SyncTaskProtection
 
 _HOMES = {
     "ArticleSettings": "forebay.protection.article",
-    "ProtectionEvent": "forebay.protection.standalone",
+    "ProtectionEvent": "forebay.protection.telling",
     "SyncTaskProtection": "forebay.protection.threaded",
     "TaskProtection": "forebay.protection.standalone",
 }

@@ -11,11 +11,9 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from types import TracebackType
@@ -28,8 +26,7 @@ from forebay.protection.article import ArticleSettings
 from forebay.protection.ecs import AGENT_URI_VARIABLE, EcsProtection
 from forebay.protection.policy import Action, HoldFor, LetGo, Look, Policy, Tuning
 from forebay.protection.port import Held, Protection, ProtectionAnswer, Refused, Unheld
-
-LOG = logging.getLogger("forebay.protection")
+from forebay.protection.telling import ABSENCE, Listener, tell, warn_of_absence
 
 UNLIMITED_S = 10.0 * 365 * 86_400
 """A hold without a limit: it is renewed for as long as the block lasts."""
@@ -38,24 +35,6 @@ CLOSING_S = 6.0
 """At most so long does leaving `TaskProtection` wait for the last let-go."""
 
 MARGIN_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class ProtectionEvent:
-    """Something about protection has changed."""
-
-    name: str
-    """`protected`, `unprotected` or `rejected`, as in the article; `foreign` when somebody else changed it."""
-    fields: Mapping[str, object]
-    """`minutes`, `held_s`, `is_renewal`, `reason`, `detail`, `is_lasting`, `retry_in_s`, `note`: where they apply."""
-
-
-EVENT_NAMES = {
-    "protection.held": "protected",
-    "protection.released": "unprotected",
-    "protection.refused": "rejected",
-    "protection.foreign": "foreign",
-}
 
 
 class LoopClock:
@@ -78,7 +57,7 @@ class TaskProtection:
         strict: bool = False,
         linger_s: float = 10.0,
         tuning: Tuning | None = None,
-        on_event: Callable[[ProtectionEvent], None] | None = None,
+        on_event: Listener | None = None,
         protection: Protection | None = None,
         clock: Clock | None = None,
         rng: Random | None = None,
@@ -116,7 +95,7 @@ class TaskProtection:
         *,
         agent_uri: str | None = None,
         strict: bool = False,
-        on_event: Callable[[ProtectionEvent], None] | None = None,
+        on_event: Listener | None = None,
         protection: Protection | None = None,
     ) -> TaskProtection:
         """Return a `TaskProtection` that behaves by the settings of the article's ProtectionManager."""
@@ -154,8 +133,8 @@ class TaskProtection:
         assert self._changed is None, "a TaskProtection is entered once"
         if self._protection is None:
             if self._strict:
-                raise ProtectionError(_absence())
-            _warn_of_absence()
+                raise ProtectionError(ABSENCE)
+            warn_of_absence()
         self._changed = anyio.Event()
         if self._protection is not None:
             tasks = await self._stack.enter_async_context(anyio.create_task_group())
@@ -235,14 +214,14 @@ class TaskProtection:
         told = self._policy.answered(answer, now=self._clock.now())
         self._announce()
         for event, fields in told:
-            self._tell(ProtectionEvent(EVENT_NAMES[event], fields))
+            tell(event, fields, self._on_event)
 
     async def _let_go(self, protection: Protection) -> None:
         if self._policy.is_stopped or not self._policy.is_held(self._clock.now()):
             return
         with anyio.move_on_after(CLOSING_S, shield=True):
             if isinstance(await protection.unhold(), Unheld):
-                self._tell(ProtectionEvent("unprotected", {}))
+                tell("protection.released", {}, self._on_event)
 
     async def _news(self, *, until_at: float | None) -> None:
         """Wait for a change, at most until `until_at`."""
@@ -257,16 +236,6 @@ class TaskProtection:
             self._changed.set()
             self._changed = anyio.Event()
 
-    def _tell(self, event: ProtectionEvent) -> None:
-        level = logging.WARNING if event.name in ("rejected", "foreign") else logging.INFO
-        words = " ".join(f"{name}={value}" for name, value in event.fields.items())
-        LOG.log(level, "task %s%s", event.name, f" {words}" if words else "")
-        if self._on_event is not None:
-            try:
-                self._on_event(event)
-            except Exception as error:  # noqa: BLE001 - a listener's fault must not end protection
-                LOG.error("on_event raised %s", type(error).__qualname__)
-
 
 async def _perform(protection: Protection, action: Action) -> ProtectionAnswer:
     match action:
@@ -276,21 +245,3 @@ async def _perform(protection: Protection, action: Action) -> ProtectionAnswer:
             return await protection.unhold()
         case Look():
             return await protection.look()
-
-
-_has_warned = False
-
-
-def _warn_of_absence() -> None:
-    """Say once in a process that there is nothing to protect."""
-    global _has_warned
-    if not _has_warned:
-        _has_warned = True
-        LOG.warning(_absence())
-
-
-def _absence() -> str:
-    return (
-        f"{AGENT_URI_VARIABLE} is not set: this is no ECS task, and nothing protects it. "
-        "ECS sets it in every container (agent 1.65 or Fargate platform 1.4 and later)"
-    )

@@ -5,7 +5,6 @@ An event loop in a thread of its own does what `TaskProtection` does; any number
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 
@@ -13,7 +12,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from forebay.protection.actions import Tuning
 from forebay.protection.article import ArticleSettings
-from forebay.protection.standalone import ProtectionEvent, TaskProtection
+from forebay.protection.standalone import TaskProtection
+from forebay.protection.telling import Listener
 
 
 class SyncTaskProtection:
@@ -26,7 +26,7 @@ class SyncTaskProtection:
         strict: bool = False,
         linger_s: float = 10.0,
         tuning: Tuning | None = None,
-        on_event: Callable[[ProtectionEvent], None] | None = None,
+        on_event: Listener | None = None,
     ) -> None:
         """Get ready; the thread starts with `with`. `on_event` is called on that thread and must not block."""
         self._protection = TaskProtection(
@@ -42,7 +42,7 @@ class SyncTaskProtection:
         *,
         agent_uri: str | None = None,
         strict: bool = False,
-        on_event: Callable[[ProtectionEvent], None] | None = None,
+        on_event: Listener | None = None,
     ) -> SyncTaskProtection:
         """Return a `SyncTaskProtection` that behaves by the settings of the article's ProtectionManager."""
         settings = settings if settings is not None else ArticleSettings()
