@@ -24,6 +24,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from forebay.queue.grants import ACTION_OF
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -277,18 +279,35 @@ def test_the_architecture_shows_every_folder_of_the_package() -> None:
     assert [name for name in folders if f"├── {name}/" not in text and f"└── {name}/" not in text] == []
 
 
-def test_the_permissions_in_the_security_page_are_a_policy_for_named_resources_only() -> None:
+def _statements() -> list[dict[str, Any]]:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     block = re.search(r"```json\n(.+?)```", text, re.DOTALL)
     assert block is not None
+    statements: list[dict[str, Any]] = json.loads(block[1])["Statement"]
+    return statements
 
-    policy = json.loads(block[1])
 
-    assert policy["Version"] == "2012-10-17"
-    for statement in policy["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        assert not [action for action in actions if "*" in action]
-        assert statement["Resource"] != "*"
+def _actions(statement: dict[str, Any]) -> list[str]:
+    found = statement["Action"]
+    return found if isinstance(found, list) else [found]
+
+
+def test_the_security_page_grants_exactly_what_a_worker_calls() -> None:
+    """GetQueueUrl is for queues that are given by name, and stands in the text below the statement."""
+    granted = {action for statement in _statements() for action in _actions(statement)}
+
+    assert {action for action in granted if action.startswith("sqs:")} == {*ACTION_OF.values()} - {"sqs:GetQueueUrl"}
+    assert {action for action in granted if not action.startswith("sqs:")} == {
+        "ecs:GetTaskProtection",
+        "ecs:UpdateTaskProtection",
+    }
+
+
+def test_the_security_page_grants_on_named_resources_only() -> None:
+    resources = [statement["Resource"] for statement in _statements()]
+
+    assert all(resource.startswith(("arn:aws:sqs:", "arn:aws:ecs:")) for resource in resources)
+    assert [resource for resource in resources if "*" in resource and not resource.endswith(":task/my-cluster/*")] == []
 
 
 def test_the_tests_run_on_the_python_of_a_virtual_environment() -> None:
