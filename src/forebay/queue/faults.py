@@ -60,7 +60,7 @@ SKEW_WORDS = frozenset(["RequestExpired", "RequestTimeTooSkewed", "RequestInTheF
 """Answers that say in a word that our clock and the service's differ."""
 
 SIGNATURE_WORDS = frozenset(["SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"])
-"""Answers behind which a wrong clock may stand: their text, or the clocks themselves, tell."""
+"""Answers behind which a wrong clock may stand: only comparing the clocks can tell."""
 
 _LOST_LEASE_TEXTS = (
     "receipt handle has expired",
