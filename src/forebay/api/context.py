@@ -142,8 +142,9 @@ class Context:
         """Ask that the time limit end `limit` from now. Raises `SettingsError` for what SQS cannot give."""
         limit_s = check_limit(self.job, seconds("extend(limit)", limit))
         ask = self._attempt.signals.extend
-        if ask is not None:
-            ask(self._attempt.number, limit_s)
+        if ask is None:
+            raise JobError(f"no worker runs this attempt of job {self.job!r}, so nobody can extend its time limit")
+        ask(self._attempt.number, limit_s)
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:

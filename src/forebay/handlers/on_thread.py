@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from queue import SimpleQueue
 from time import monotonic
@@ -28,8 +28,11 @@ from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, Postponed, T
 class ThreadExecutor:
     """Runs plain functions on a pool of threads. Implements `handlers.executor.Executor`."""
 
-    def __init__(self, registry: Registry, threads: int) -> None:
+    def __init__(
+        self, registry: Registry, threads: int, *, make_thread: Callable[..., threading.Thread] = threading.Thread
+    ) -> None:
         assert threads >= 1, threads
+        self._make_thread = make_thread
         self._registry = registry
         self._threads_max = threads
         self._threads: list[threading.Thread] = []
@@ -94,7 +97,7 @@ class ThreadExecutor:
         wanted = min(self._threads_max, len(self._waiting) + len(self._running))
         while len(self._threads) < wanted:
             name = f"forebay-thread-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._work_on, name=name, daemon=True)
+            thread = self._make_thread(target=self._work_on, name=name, daemon=True)
             try:
                 thread.start()
             except (RuntimeError, MemoryError):
