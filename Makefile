@@ -54,7 +54,7 @@ quick: setup ## The edit loop, at most 30 s: lint, mypy, fast tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(PYTEST) -q -x -m "not slow and not processes"
+	@$(PYTEST) -q -x -n auto -m "not slow and not processes"
 
 .PHONY: test-pythons
 test-pythons: setup ## The fast tests on every Python of $(PYTHONS) found on this machine
