@@ -147,6 +147,13 @@ def test_the_handler_of_the_readme_takes_no_more_than_it_promises() -> None:
     assert len([line for line in lines if not line.startswith(("from", "if __name__", "    worker.run"))]) <= 10
 
 
+def test_the_readme_has_one_place_for_the_figures_that_the_benchmark_writes() -> None:
+    text = README.read_text(encoding="utf-8")
+
+    assert len(re.findall(r"<!-- bench:begin -->\n.*?\n<!-- bench:end -->", text, re.DOTALL)) == 1
+    assert text.count("bench:") == 2
+
+
 @pytest.mark.processes
 @pytest.mark.parametrize("document", [README, GETTING_STARTED], ids=lambda path: path.name)
 def test_the_handler_of_the_readme_does_a_job_written_by_hand(place: Place, document: Path) -> None:
