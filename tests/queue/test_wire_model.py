@@ -63,7 +63,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "Successful": [
             {"Id": "0", "MessageId": "m-1", "MD5OfMessageBody": "0" * 32},
             {"Id": "1", "MessageId": "m-2", "MD5OfMessageBody": "0" * 32},
-        ]
+        ],
+        "Failed": [],
     },
     "GetQueueAttributes": {"Attributes": {"QueueArn": "arn:aws:sqs:eu-west-1:1:q"}},
     "GetQueueUrl": {"QueueUrl": QUEUE},
@@ -192,9 +193,10 @@ async def test_a_received_message_holds_what_botocore_reads() -> None:
     (ours,) = poll.delivered.messages
     assert (ours.message_id, ours.receipt, ours.body) == (theirs["MessageId"], theirs["ReceiptHandle"], theirs["Body"])
     assert dict(ours.system) == theirs["Attributes"]
-    assert {name: value.value for name, value in ours.attributes.items()} == {
+    values = {
         name: value.get("StringValue", value.get("BinaryValue")) for name, value in theirs["MessageAttributes"].items()
     }
+    assert {name: value.value for name, value in ours.attributes.items()} == values
 
 
 async def test_batches_lists_and_names_hold_what_botocore_reads() -> None:

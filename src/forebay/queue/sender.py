@@ -69,6 +69,11 @@ class SqsSink:
     def queue_url(self) -> str:
         return self._queue_url
 
+    @property
+    def client(self) -> SqsClient:
+        """The client in use; its `caller.tally` counts the requests."""
+        return self._client
+
     async def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
         """Send any number of messages; the answer has one `Sent` for each, in order."""
         results: list[Sent] = [Sent(None, problem(message)) for message in messages]
