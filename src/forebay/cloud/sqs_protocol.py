@@ -180,30 +180,15 @@ def _received_one(delivery: Delivery, view: View, sender: str) -> Json:
         "Body": content.body,
     }
     if view.system:
-        message["Attributes"] = _system_attributes(delivery, view.system, sender)
+        shown = delivery.system_attributes(sender)
+        wanted = view.system
+        message["Attributes"] = shown if "All" in wanted else {name: shown[name] for name in shown if name in wanted}
     if view.attributes and content.attributes:
         attributes = wanted_attributes(content.attributes, view.attributes)
         if attributes:
             message["MD5OfMessageAttributes"] = md5_of_attributes(attributes)
             message["MessageAttributes"] = {name: _shown(attribute) for name, attribute in attributes.items()}
     return message
-
-
-def _system_attributes(delivery: Delivery, wanted: frozenset[str], sender: str) -> Json:
-    content = delivery.content
-    shown = {
-        "SenderId": sender,
-        "SentTimestamp": str(content.sent_at_ms),
-        "ApproximateReceiveCount": str(delivery.receive_count),
-        "ApproximateFirstReceiveTimestamp": str(delivery.first_received_at_ms),
-    }
-    if content.group is not None:
-        shown["MessageGroupId"] = content.group
-    if content.trace_header is not None:
-        shown["AWSTraceHeader"] = content.trace_header
-    if delivery.dead_letter_source is not None:
-        shown["DeadLetterQueueSourceArn"] = delivery.dead_letter_source
-    return shown if "All" in wanted else {name: value for name, value in shown.items() if name in wanted}
 
 
 def _shown(attribute: MessageAttribute) -> Json:

@@ -64,7 +64,7 @@ class SqsServer:
         self._operations = Operations(self.service)
         self._http = LoopbackServer(self._accept, port=port)
         self._open_polls: dict[Waiter, Callable[[Json | ServiceFailure], None]] = {}
-        self._timers = Timers(self._clock, self._on_alarm)
+        self._timers = Timers(self._clock, self.turn)
         self._request_number = 0
 
     # ── life ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,12 +176,12 @@ class SqsServer:
                 exchange.on_gone = lambda: self._poll_left(result)
             else:
                 answer(result)
-        self._turn()
+        self._hand_out()
 
     def _control(self, exchange: Exchange) -> None:
         status, shown = answer_control(self, exchange.method, exchange.path, exchange.body)
         exchange.answer(status, dumps(shown), content_type="application/json")
-        self._turn()
+        self._hand_out()
 
     # ── an answer ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -213,7 +213,7 @@ class SqsServer:
 
     # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _turn(self) -> None:
+    def _hand_out(self) -> None:
         """Answer the polls that have ended, and see that the next event is not missed."""
         for waiter in self.service.take_answered():
             answer = self._open_polls.pop(waiter, None)
@@ -221,10 +221,11 @@ class SqsServer:
                 answer(waiter.failure or self._operations.received(waiter))
         self._timers.alarm_by(self.service.due_at)
 
-    def _on_alarm(self) -> None:
+    def turn(self) -> None:
+        """Let everything happen that is due by the clock. The alarm's task, and that of who moves the clock by hand."""
         self.service.advance(self._clock.now())
         self.service.next_event_at()  # Bounds are looked at anew, so that stale ones do not wake us again.
-        self._turn()
+        self._hand_out()
 
 
 def _params(exchange: Exchange) -> Json:

@@ -72,6 +72,23 @@ class Delivery(NamedTuple):
     first_received_at_ms: int
     dead_letter_source: str | None
 
+    def system_attributes(self, sender: str) -> dict[str, str]:
+        """What SQS itself says of this delivery (API reference, ReceiveMessage). `sender` is the account."""
+        content = self.content
+        shown = {
+            "SenderId": sender,
+            "SentTimestamp": str(content.sent_at_ms),
+            "ApproximateReceiveCount": str(self.receive_count),
+            "ApproximateFirstReceiveTimestamp": str(self.first_received_at_ms),
+        }
+        if content.group is not None:
+            shown["MessageGroupId"] = content.group
+        if content.trace_header is not None:
+            shown["AWSTraceHeader"] = content.trace_header
+        if self.dead_letter_source is not None:
+            shown["DeadLetterQueueSourceArn"] = self.dead_letter_source
+        return shown
+
     def __repr__(self) -> str:
         return f"Delivery({self.content.message_id}, receive_count={self.receive_count})"
 
