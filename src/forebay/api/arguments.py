@@ -6,7 +6,8 @@ Rules kept here and nowhere else:
 2. What does not fit is told by field and problem, never by value (`problems`).
 3. Fields that a job does not know are passed over: producer and worker are not deployed in the same second.
 4. Defaults are the worker's: an argument left out is not sent.
-5. Bytes travel as base64 and NaN as a string, so that every body is plain JSON in UTF-8.
+5. Bytes travel as base64 and NaN as a string, so that every body is plain JSON in UTF-8. Inside of a pydantic model
+   its own configuration says how.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class Arguments:
     """Writes and reads the arguments of one job, as a JSON object."""
 
     def __init__(self, signature: Signature, *, is_strict: bool = False) -> None:
+        from pydantic_core import SchemaSerializer
+
         self._name = signature.name
         annotations = signature.annotations()
         for parameter in signature.parameters:
@@ -34,6 +37,10 @@ class Arguments:
         optional = {one.name for one in signature.parameters if one.default is not one.empty}
         self._adapter = _adapter(signature.name, _shape(annotations, optional))
         self._validator = self._adapter.validator
+        # A TypedDict's configuration reaches its fields when reading, but not when writing.
+        self._serializer = SchemaSerializer(
+            self._adapter.core_schema, {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"}
+        )
         self._names = names_in(self._adapter.core_schema)
         self._strict = True if is_strict else None
 
@@ -48,7 +55,7 @@ class Arguments:
         """Return a body with these arguments. Raises `JobError` when they do not fit."""
         try:
             valid = self._validator.validate_python(arguments)
-            body: str = self._adapter.dump_json(valid, by_alias=True, warnings="none").decode()
+            body = self._serializer.to_json(valid, by_alias=True, warnings=False).decode()
         except ValueError as error:
             told = self._told(error, "the arguments")
             raise JobError(f"job {self._name!r} cannot be sent: {told}") from None
@@ -120,9 +127,7 @@ def _shape(annotations: Mapping[str, Any], optional: set[str]) -> object:
     cast("Any", shape).__pydantic_config__ = ConfigDict(
         extra="ignore",
         hide_input_in_errors=True,
-        ser_json_bytes="base64",
         val_json_bytes="base64",
-        ser_json_inf_nan="strings",
     )
     return shape
 
