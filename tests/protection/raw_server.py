@@ -26,11 +26,10 @@ async def raw_server(said: bytes | None) -> AsyncGenerator[str, None]:
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 pass  # The client has left, as it may.
 
-    async with anyio.create_task_group() as tasks:
+    async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, answer)
         yield f"http://127.0.0.1:{port}/api/worker-1"
         tasks.cancel_scope.cancel()
-    await listener.aclose()
 
 
 def http(status: str, body: str | bytes = b"", *headers: str) -> bytes:

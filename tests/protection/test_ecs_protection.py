@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.protection.raw_server import http, raw_server
 
 from forebay.clock import VirtualClock
 from forebay.cloud.agent_calls import Call
@@ -13,7 +14,6 @@ from forebay.cloud.ecs_agent import EcsAgent
 from forebay.errors import SettingsError
 from forebay.protection.ecs import EcsProtection
 from forebay.protection.port import Held, Refused, Unheld
-from tests.protection.raw_server import http, raw_server
 
 UNPROTECTED = '{"protection":{"ExpirationDate":null,"ProtectionEnabled":false,"TaskArn":"a"}}'
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from tests.protection.policies import MINUTE, READ_DENIED, answer, holding, looked, policy
 
 from forebay.protection.policy import HoldFor, LetGo, Look
 from forebay.protection.port import Held, Refused, Unheld
-from tests.protection.policies import MINUTE, READ_DENIED, answer, holding, looked, policy
 
 # ── who needs it ───────────────────────────────────────────────────────────────────────────────────────────
 

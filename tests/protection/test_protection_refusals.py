@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from tests.protection.policies import BLOCKED, CANCELED, INVALID, READ_DENIED, answer, holding, looked, policy
+
 from forebay.protection.policy import HoldFor, LetGo, Look, Policy
 from forebay.protection.port import Held, Refused, Unheld
-from tests.protection.policies import BLOCKED, CANCELED, INVALID, READ_DENIED, answer, holding, looked, policy
 
 # ── refusals that pass ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -72,7 +72,7 @@ def _memory_limit_bytes(limits: object) -> int | None:
 
 
 def _last_part(arn_or_name: object) -> str:
-    return _word(arn_or_name).rpartition("/")[2]
+    return arn_or_name.rpartition("/")[2] if isinstance(arn_or_name, str) else ""
 
 
 def _word(value: object) -> str:
