@@ -280,4 +280,4 @@ async def test_a_corrupt_message_is_reported_and_not_delivered() -> None:
     assert [message.message_id for message in received.messages] == ["m2"]
     ((event, fields),) = told
     assert event == "message.corrupt"
-    assert (fields["message_id"], fields["source"]) == ("m1", source.key)
+    assert (fields["message_id"], fields["queue"]) == ("m1", "q")

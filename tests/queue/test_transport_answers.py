@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.queue.wire_servers import Authority, Connect, Request, always, answer, in_turn, serving
+from tests.queue.wire_servers import LOOPS, Authority, Connect, Request, always, answer, in_turn, serving
 
 pytestmark = pytest.mark.anyio
 
 HEADERS = {"X-Amz-Target": "AmazonSQS.Test"}
+
+
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    return request.param
 
 
 async def test_an_answer_comes_back_whole_with_its_headers(connect: Connect) -> None:

@@ -12,7 +12,7 @@ import socket
 import ssl
 
 import pytest
-from tests.queue.wire_servers import Authority, Connect, Request, always, answer, never, reset, serving
+from tests.queue.wire_servers import LOOPS, Authority, Connect, Request, always, answer, never, reset, serving
 
 from forebay.errors import FaultKind, QueueError
 from forebay.queue.direct import DirectTransport
@@ -22,6 +22,11 @@ from forebay.queue.transport import Endpoint, Transport
 pytestmark = pytest.mark.anyio
 
 HEADERS = {"X-Amz-Target": "AmazonSQS.Test"}
+
+
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    return request.param
 
 
 async def fault_of(transport: Transport, *, timeout_s: float = 5.0, is_repeatable: bool = True) -> FaultKind:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -46,6 +47,12 @@ class Request:
 
 Connect = Callable[..., AbstractAsyncContextManager[Transport]]
 """Opens a transport to a loopback port; closes it in the end. The fixture `connect` gives it, once for each kind."""
+
+LOOPS = [
+    pytest.param(("asyncio", {}), id="asyncio"),
+    pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+]
+"""The event loops that a worker may run on: uvloop calls back at other moments than asyncio does."""
 
 Answering = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 
