@@ -51,7 +51,8 @@ class Home:
 
     def _address(self) -> str:
         if self._worked:
-            own = [address for address in self._worked if address in (self._in_code or (self._name,))]
+            mine = self._in_code or (self._name,)
+            own = [address for address in self._worked if address in mine or address.rsplit("/", 1)[-1] in mine]
             return own[0] if own else self._worked[0]
         if self._in_code:
             return self._in_code[0]

@@ -137,7 +137,8 @@ def limit_of(name: str, timeout: Duration | None, *, default_s: float) -> float:
 
 
 def _checked_attempts(name: str, attempts_max: int | None) -> int | None:
-    if attempts_max is not None and (isinstance(attempts_max, bool) or attempts_max < 1):
+    # Exactly int: True counts as 1 for Python, and an annotation does not hold back a float.
+    if attempts_max is not None and (type(attempts_max) is not int or attempts_max < 1):
         raise SettingsError(f"attempts={attempts_max} of job {name!r} must be a whole number, 1 or more")
     return attempts_max
 

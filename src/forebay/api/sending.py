@@ -38,6 +38,11 @@ class SqsSender:
         self._address = address
         self._producer: Producer | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything has been sent yet."""
+        return self._producer is not None
+
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
         from forebay.queue.sender import in_private_loop
 
