@@ -113,6 +113,7 @@ async def test_a_look_can_be_refused_with_http_200_too(agent: InThread[EcsAgent]
         (Effect.SERVER_ERROR, "timeout", "RequestCanceled", False, True),
         (Effect.DROP_BEFORE, "", "ConnectionCut", False, True),
         (Effect.DROP_AFTER, "", "ConnectionCut", False, True),
+        (Effect.CUT_SHORT, "", "ConnectionCut", False, True),
         (Effect.MALFORMED, "", "UnreadableAnswer", False, True),
     ],
 )

@@ -25,7 +25,7 @@ from forebay.cloud.chaos import Effect, Strike
 NAMES: dict[Operation, str] = {"update": "UpdateTaskProtection", "get": "GetTaskProtection"}
 
 LOST = "lost"
-"""The outcome of an answer that is never sent: the connection is cut."""
+"""The outcome of an answer that is never sent in full: the connection is cut."""
 SILENCE = "silence"
 """The outcome of no answer on an open connection."""
 
@@ -38,10 +38,12 @@ class Reply:
     request: UpdateRequest | None = None
     after_s: float = 0.0
     is_silent: bool = False
+    is_cut_short: bool = False
+    """The connection ends in the middle of the answer."""
 
     @property
     def outcome(self) -> str:
-        if self.answer is not None:
+        if self.answer is not None and not self.is_cut_short:
             return self.answer.outcome
         return SILENCE if self.is_silent else LOST
 
@@ -96,6 +98,8 @@ class ProtectionEndpoint:
         match strike.effect:
             case Effect.DROP_AFTER:
                 return Reply(None)
+            case Effect.CUT_SHORT:
+                return Reply(answer, is_cut_short=True)
             case Effect.SERVER_ERROR:
                 return Reply(answers.canceled(task), after_s=self.ecs_timeout_s)
             case Effect.MALFORMED:

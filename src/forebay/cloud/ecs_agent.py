@@ -172,6 +172,8 @@ class EcsAgent:
             return
         if answer is None:
             exchange.drop()
+        elif reply.is_cut_short:
+            exchange.answer_in_part(answer.status, answer.body)
         elif reply.after_s > 0:
             asyncio.get_running_loop().call_later(reply.after_s, _answer, exchange, answer)
         else:
