@@ -120,6 +120,19 @@ def _watch_parent(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def fill_standard_descriptors() -> None:
+    """Open the null device wherever standard input, output or error are closed.
+
+    Else the next file or socket takes their number, and what is meant for a terminal goes there. Before all else.
+    """
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)  # The system gives the lowest number that is free.
+        if descriptor > 2:
+            os.close(descriptor)
+            return
+        os.set_inheritable(descriptor, True)
+
+
 def line_buffer_prints() -> None:
     """Have `print` write whole lines, so that they do not cut lines of ours in two."""
     for stream in (sys.stdout, sys.stderr):

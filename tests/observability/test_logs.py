@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 from tests.observability.kept_lines import CANARY, KeptLines, attempt
 
+from forebay.observability.current import CURRENT_ATTEMPT
 from forebay.observability.events import Keep
-from forebay.observability.logs import CURRENT_ATTEMPT, SAMPLE_LOGGER, LogHandler, install
+from forebay.observability.logs import SAMPLE_LOGGER, LogHandler, install
 from forebay.settings import LogFormat
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import IO
 
 from forebay import platform
 
@@ -16,15 +17,20 @@ def steady() -> None:
 
 def tell(line: str) -> None:
     """Write a line of result to standard output."""
-    sys.stdout.write(line + "\n")
+    _write(sys.stdout, line)
 
 
 def remark(line: str) -> None:
     """Write a line to standard error."""
-    sys.stderr.write(line + "\n")
+    _write(sys.stderr, line)
 
 
 def complain(sentence: str, *, status: int = USAGE_ERROR) -> int:
     """Say on standard error what is wrong and return the exit status."""
     remark(f"forebay: {sentence}")
     return status
+
+
+def _write(stream: IO[str] | None, line: str) -> None:
+    if stream is not None:  # None: it was closed before we started.
+        stream.write(line + "\n")

@@ -39,6 +39,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    platform.fill_standard_descriptors()
     given = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(_status(given))
 

@@ -27,6 +27,7 @@ from forebay.handlers.failure import Answer, came_from_cancelling, outcome_of
 from forebay.handlers.frames import places_of_running, told
 from forebay.handlers.registry import Registry
 from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, TimedOut
+from forebay.observability.current import CURRENT_ATTEMPT
 
 BLOCKED_AFTER_S = 1.0
 """A ping unanswered for this long means that some handler keeps the loop from turning."""
@@ -139,6 +140,7 @@ class LoopExecutor:
         attempt = record.attempt
         began_at = monotonic()
         record.has_begun = True
+        CURRENT_ATTEMPT.set(attempt)  # In the task's own copy of the context.
         outcome: Outcome = SUCCEEDED
         if record.asked_to_end:
             outcome = record.interrupted()

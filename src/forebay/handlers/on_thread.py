@@ -23,6 +23,7 @@ from forebay.handlers.executor import Blockage, Deliver, Ended
 from forebay.handlers.failure import outcome_of
 from forebay.handlers.registry import Registry
 from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, Postponed, TimedOut
+from forebay.observability.current import CURRENT_ATTEMPT
 
 
 class ThreadExecutor:
@@ -130,12 +131,16 @@ class ThreadExecutor:
         began_at = monotonic()
         outcome: Outcome = SUCCEEDED
         try:
-            Context().run(self._registry[attempt.job].call, attempt)
+            Context().run(self._call, attempt)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, and the thread must go on
             outcome = outcome_of(error)
         # Gone from here before its end is told, so that threads are counted for those who still need one.
         self._running.pop(attempt.number, None)
         self._hand_over(Ended(attempt.number, outcome, monotonic() - began_at))
+
+    def _call(self, attempt: Attempt) -> None:
+        CURRENT_ATTEMPT.set(attempt)
+        self._registry[attempt.job].call(attempt)
 
     def _hand_over(self, *ended: Ended) -> None:
         """Deliver these ends, or leave them to the thread that is delivering at the moment."""

@@ -90,7 +90,6 @@ class LocalRun:
         self._tell = tell
         self._server = SqsServer(port=plan.sqs_port)
         self._agent = EcsAgent()
-        self._stops = 0
         self._worker: asyncio.subprocess.Process | None = None
         self._queue_url = ""
         self._dead_url = ""
@@ -178,9 +177,8 @@ class LocalRun:
         return _messages(stats, self._queue_url) == 0 and stats["messages"].get("sent", 0) > 0
 
     def _stop(self) -> None:
-        """Pass a stop request on: the first drains the worker, the second ends it."""
-        self._stops += 1
-        self._signal(signal.SIGTERM if self._stops <= 2 else signal.SIGKILL)
+        """Pass a stop request on. What the second means, and what an echo is, the worker knows."""
+        self._signal(signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._worker is not None and self._worker.returncode is None:

@@ -23,8 +23,6 @@ _FIELD = re.compile(r"\{(\w+)\}")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _UNKNOWN = EventKind("", Level.INFO, None)
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda value: _shown(value)).encode
-
 
 class RenderLine(Protocol):
     """Makes a line of one event."""
@@ -103,3 +101,6 @@ def _shown(value: object) -> str:
 
 def _plain(value: object) -> object:
     return value if value is None or isinstance(value, bool | int | str) else _shown(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_shown).encode

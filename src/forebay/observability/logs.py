@@ -14,19 +14,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 
-from forebay.model import Attempt
 from forebay.observability.attempts import ErrorDetail, started_fields
+from forebay.observability.current import CURRENT_ATTEMPT
 from forebay.observability.events import Keep
 from forebay.observability.lines import json_line, one_line, timestamp
 from forebay.observability.writer import LineWriter
 from forebay.settings import LogFormat
-
-CURRENT_ATTEMPT: ContextVar[Attempt | None] = ContextVar("forebay_current_attempt", default=None)
-"""The attempt that the running code belongs to. Set by the executors around each call of a handler."""
 
 SAMPLE_LOGGER = "forebay.sample"
 """The sample worker's logger. Its records are the article's lines and are shown as they are."""
