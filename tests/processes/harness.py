@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -298,6 +299,11 @@ def running(*args: Any, **options: Any) -> Iterator[WorkerProcess]:
         yield worker
     finally:
         worker.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def assert_exact(ledger: Mapping[str, Any]) -> None:

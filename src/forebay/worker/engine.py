@@ -424,6 +424,8 @@ class Engine:
             record = self._desk.records.get(ended.number)
             if record is not None and record.state is State.RUNNING:
                 conclusions.append(self._end(record, ended, now))
+            else:
+                self._stopping.ended(ended.number)
         if conclusions:
             self._desk.commands.append(Conclude(conclusions))
 

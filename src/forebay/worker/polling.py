@@ -30,7 +30,7 @@ PROBE_WAIT_S = 1.0
 POLLS_MAX = 64
 """Polls open at once on one source, each on a connection of its own."""
 PAUSE_FIRST_S = 0.2
-PAUSE_UNAVAILABLE_MAX_S = 3.0
+PAUSE_UNAVAILABLE_MAX_S = 2.0
 PAUSE_REFUSED_MAX_S = 30.0
 
 

@@ -21,7 +21,7 @@ from forebay.worker.crew import Crew
 from forebay.worker.inbox import Inbox
 from forebay.worker.vocabulary import MessagesReceived, Receive, ReceiveFailed
 
-PROBE_PATIENCE_S = 2.0
+PROBE_PATIENCE_S = 1.5
 """How much longer than its wait a probe may take. A service that is back answers within that."""
 
 

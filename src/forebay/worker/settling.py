@@ -147,7 +147,11 @@ class Settling:
         if isinstance(record.settlement, SettleByBurial) and not record.is_copied and record.is_settling_now:
             return  # The copy is under way; the delete that follows uses the newest receipt.
         self._again.cancel(record.number)
-        self._act(record, now)
+        record.is_settling_now = False  # What is under way carries the old receipt; its answer says nothing.
+        if now >= record.trusted_until:
+            self.lost(record, "expired before its delivery was looked at")
+        else:
+            self._act(record, now)
 
     def drop(self, record: Record, column: Column) -> None:
         """Account for a record without (further) settling it."""
@@ -281,6 +285,7 @@ class Settling:
 
     def abandon(self) -> None:
         """Time is up: count what is still unsettled as lost. It comes back when its visibility timeout ends."""
+        self._deletes, self._releases = {}, {}  # Nobody waits for an answer to them any more.
         for record in [record for record in self._desk.records.values() if record.state is State.SETTLING]:
             self.unconfirmed += 1
             self._report_lost(record, "the exit came before the answer to its settlement")

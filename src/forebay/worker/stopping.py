@@ -40,7 +40,8 @@ class Stopping:
         self._settling = settling
         self._interrupt = interrupt
         self._leave_slot = leave_slot
-        self._code_still_runs = False
+        self._given_up: set[int] = set()
+        """Attempts whose code would not end, and has not ended since."""
         self.drain = Drain()
 
     def begin(self, reason: str, now: float, *, status: int = 0) -> None:
@@ -105,7 +106,7 @@ class Stopping:
     def _give_up_running(self, now: float) -> None:
         """Release what would not end. Its slot counts as free, for nothing is received any more."""
         for record in [record for record in self._desk.records.values() if record.state is State.RUNNING]:
-            self._code_still_runs = True
+            self._given_up.add(record.number)
             self._desk.report(
                 "attempt.stuck",
                 **about(record),
@@ -116,7 +117,11 @@ class Stopping:
             column: Column = "lease_lost" if record.is_lease_lost else "released"
             self._settling.begin(record, SettleByRelease(delay_s, is_retry=False), column, now=now)
 
+    def ended(self, number: int) -> None:
+        """Code that had been given up has ended after all."""
+        self._given_up.discard(number)
+
     def _leave(self) -> None:
         self.drain.phase = Phase.GONE
         status = self.drain.status or (1 if self._settling.unconfirmed else 0)
-        self._desk.commands.append(Exit(status, self.drain.reason, self._code_still_runs))
+        self._desk.commands.append(Exit(status, self.drain.reason, bool(self._given_up)))
