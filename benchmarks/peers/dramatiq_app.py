@@ -8,10 +8,11 @@ from dramatiq_sqs import SQSBroker
 
 NOTE = "n" * 80
 
-dramatiq.set_broker(SQSBroker())
+namespace, _, queue_name = os.environ["BENCH_QUEUE_NAME"].partition("_")
+dramatiq.set_broker(SQSBroker(namespace=namespace))
 
 
-@dramatiq.actor(queue_name=os.environ["BENCH_QUEUE_NAME"])
+@dramatiq.actor(queue_name=queue_name)
 def noop(note: str) -> None: ...
 
 

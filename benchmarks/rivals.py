@@ -1,0 +1,292 @@
+"""Forebay beside its rivals, everybody on one interpreter: what `python -m benchmarks.peers` does.
+
+Rules kept here and nowhere else:
+
+1. Every rival runs at its best known setting, and with its own wire format, made by its own producer.
+2. What cannot be installed or does not work is named with the reason, never dropped.
+3. Rounds alternate, and a ratio is the median of the ratios within rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.contestants import forebay
+from benchmarks.drain import Contestant, environment_of
+from benchmarks.environments import (
+    NotInstalled,
+    find_python,
+    full_version,
+    installed_versions,
+    node_environment,
+    node_versions,
+    python_environment,
+)
+from benchmarks.machine import HOME, REPOSITORY, described, pin_this_process
+from benchmarks.report import Figure, Results, Table
+from benchmarks.server import Server
+from benchmarks.speed import COLUMNS, LATENCY_S, Runs, rounds_of, rows_of, times
+
+PEERS = HOME / "peers"
+FAST, PLAIN, FANFERRO = "Forebay [fast]", "Forebay", "fanferro, 4 pollers, 100 at once"
+
+
+class Entry(NamedTuple):
+    """One way to run one program, and how many jobs it is given."""
+
+    contestant: Contestant
+    jobs: int
+    sender: tuple[str, ...] = ()
+    """The command with which its own producer puts one job on the queue; empty when the job is known already."""
+    at_least: float = 0.0
+    """How many times its jobs a second Forebay's [fast] must be."""
+
+
+@dataclasses.dataclass(slots=True)
+class Field:
+    """Who takes part, on which versions, and who could not come."""
+
+    python: str
+    entries: list[Entry] = dataclasses.field(default_factory=list[Entry])
+    versions: list[str] = dataclasses.field(default_factory=list[str])
+    absent: list[tuple[str, str]] = dataclasses.field(default_factory=list[tuple[str, str]])
+
+    def environment(self, name: str, requirements: Sequence[str], told: Sequence[str]) -> Path | None:
+        """Make an environment; None if that fails, which is noted."""
+        print(f"… environment {name}", file=sys.stderr, flush=True)
+        try:
+            programs = python_environment(name, self.python, requirements)
+        except NotInstalled as reason:
+            self.absent.append((name, str(reason)))
+            return None
+        self.versions.append(installed_versions(programs, told))
+        return programs
+
+    def add(
+        self,
+        name: str,
+        command: Sequence[str],
+        sender: Sequence[str],
+        *,
+        jobs: int,
+        at_least: float = 5.0,
+        folder: Path = PEERS,
+        **settings: object,
+    ) -> None:
+        """Let a program take part. `settings` become its environment: `pollers=4` is BENCH_POLLERS."""
+        environment = {f"BENCH_{key.upper()}": str(value) for key, value in settings.items()}
+        contestant = Contestant(name, tuple(command), {}, environment, folder)
+        self.entries.append(Entry(contestant, jobs, tuple(sender), at_least))
+
+
+def forebays(field: Field, slots: int) -> list[Contestant]:
+    """Return Forebay with the extra [fast] and without."""
+    found: list[Contestant] = []
+    for name, extra in ((FAST, "[fast]"), (PLAIN, "")):
+        programs = field.environment(
+            f"forebay{'-fast' if extra else ''}",
+            ["--editable", f"{REPOSITORY}{extra}"],
+            ["forebay", *(["uvloop", "orjson"] if extra else [])],
+        )
+        if programs is not None:
+            found.append(forebay("--slots", str(slots), name=name, python=str(programs / "python")))
+    return found
+
+
+def add_fanferro(field: Field) -> None:
+    programs = field.environment("fanferro", ["fanferro>=0.5,<0.6"], ["fanferro"])
+    if programs is not None:
+        command = [str(programs / "python"), "fanferro_worker.py"]
+        sender = [*command, "send"]
+        field.add(FANFERRO, [*command, "run"], sender, jobs=20_000, at_least=0.83, raw=1)
+        field.add(f"{FANFERRO}, typed", [*command, "run"], sender, jobs=20_000, at_least=0.83)
+
+
+def add_boto3(field: Field) -> None:
+    programs = field.environment("boto3", ["boto3"], ["boto3"])
+    if programs is not None:
+        command = [str(programs / "python"), "boto3_worker.py"]
+        field.add("boto3, 4 threads", [*command, "run"], [*command, "send"], jobs=4_000, threads=4)
+
+
+def add_aws_sqs_consumer(field: Field) -> None:
+    programs = field.environment("aws-sqs-consumer", ["aws-sqs-consumer"], ["aws-sqs-consumer"])
+    if programs is not None:
+        command = [str(programs / "python"), "aws_sqs_consumer_worker.py"]
+        field.add("aws-sqs-consumer, batches of 10", [*command, "run"], [*command, "send"], jobs=4_000)
+
+
+def add_celery(field: Field) -> None:
+    programs = field.environment("celery", ["celery[sqs]"], ["celery", "kombu"])
+    if programs is None:
+        return
+    worker = [str(programs / "celery"), "-A", "celery_app", "worker", "--concurrency", "2", "--loglevel", "INFO"]
+    sender = [str(programs / "python"), "celery_app.py", "send"]
+    field.add("Celery, prefetch 32, polls every 50 ms", worker, sender, jobs=600, prefetch=32, polling_interval=0.05)
+    field.add("Celery as it comes", worker, sender, jobs=60)
+
+
+def add_dramatiq(field: Field) -> None:
+    programs = field.environment("dramatiq", ["dramatiq-sqs"], ["dramatiq", "dramatiq-sqs"])
+    if programs is not None:
+        command = [str(programs / "dramatiq"), "dramatiq_app", "--processes", "2", "--threads", "8"]
+        sender = [str(programs / "python"), "dramatiq_app.py", "send"]
+        field.add("Dramatiq, 2 processes of 8 threads", command, sender, jobs=1_500)
+
+
+def add_taskiq(field: Field) -> None:
+    programs = field.environment("taskiq", ["taskiq-aio-sqs"], ["taskiq", "taskiq-aio-sqs"])
+    if programs is not None:
+        command = [str(programs / "taskiq"), "worker", "taskiq_app:broker", "--workers", "2"]
+        sender = [str(programs / "python"), "taskiq_app.py", "send"]
+        field.add("taskiq, 2 workers, receives of 10", command, sender, jobs=1_500)
+
+
+def add_sqs_consumer(field: Field) -> None:
+    print("… environment node", file=sys.stderr, flush=True)
+    try:
+        folder = node_environment("node", PEERS / "sqs_consumer_worker.mjs", PEERS / "package.json")
+    except NotInstalled as reason:
+        field.absent.append(("sqs-consumer", str(reason)))
+        return
+    field.versions.append(node_versions(folder, ["sqs-consumer", "@aws-sdk/client-sqs"]))
+    command = ["node", "sqs_consumer_worker.mjs"]
+    name = "sqs-consumer (node), batches of 10, 16 pollers"
+    field.add(name, [*command, "run"], [*command, "send"], jobs=10_000, at_least=2.0, folder=folder, pollers=16)
+
+
+ADDERS: tuple[Callable[[Field], None], ...] = (
+    add_fanferro,
+    add_boto3,
+    add_aws_sqs_consumer,
+    add_celery,
+    add_dramatiq,
+    add_taskiq,
+    add_sqs_consumer,
+)
+
+
+def with_template(entry: Entry, server: Server, field: Field) -> Entry | None:
+    """Let a rival's own producer send one job, and take that for the pattern of all; None if it could not."""
+    contestant = entry.contestant
+    if contestant.template:
+        return entry
+    queue = server.create_queue()
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", **environment_of(contestant, server, queue)}
+    sent = subprocess.run(
+        entry.sender, cwd=contestant.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    if sent.returncode != 0:
+        field.absent.append(
+            (contestant.name, "its producer failed: " + (sent.stderr.strip().splitlines() or ["?"])[-1])
+        )
+        return None
+    return entry._replace(contestant=dataclasses.replace(contestant, template=server.take_template(queue)))
+
+
+def near(
+    server: Server, field: Field, entries: Sequence[Entry], results: Results, *, rounds: int, share: float
+) -> None:
+    """The fastest ones by turns: no-op jobs, answers at once."""
+    ours = forebays(field, 200)
+    rivals = [entry.contestant for entry in entries if entry.contestant.name.startswith("fanferro")]
+    contestants = [*ours, *rivals]
+    runs = rounds_of(contestants, server, jobs=[int(20_000 * share)] * len(contestants), rounds=rounds)
+    results.add(
+        Table(f"No-op jobs, {rounds} rounds by turns", _columns(), rows_of(contestants, runs, FAST)),
+        _beside_fanferro("jobs/s of fanferro's, with [fast]", runs, FAST, rivals, 0.83),
+        _beside_fanferro("jobs/s of fanferro's, without", runs, PLAIN, rivals, 0.4),
+    )
+
+
+def far(server: Server, field: Field, entries: Sequence[Entry], results: Results, *, rounds: int, share: float) -> None:
+    """The same with 10 ms added to every answer; Forebay with 400 slots and nothing else set."""
+    ours = forebays(field, 400)
+    rivals = [entry.contestant for entry in entries if entry.contestant.name == FANFERRO]
+    more = [
+        dataclasses.replace(one, name="fanferro, 16 pollers, 400 at once", environment=_more(one)) for one in rivals
+    ]
+    contestants = [*ours, *rivals, *more]
+    jobs = [int((20_000 if one in ours else 8_000) * share) for one in contestants]
+    runs = rounds_of(contestants, server, jobs=jobs, rounds=rounds, latency_s=LATENCY_S)
+    results.add(
+        Table(f"The same, 10 ms added to every answer, {rounds} rounds", _columns(), rows_of(contestants, runs, FAST)),
+        _beside_fanferro("jobs/s of fanferro's at 10 ms, with [fast]", runs, FAST, rivals, 2.0),
+        _beside_fanferro("jobs/s of fanferro's at 10 ms, without", runs, PLAIN, rivals, 2.0),
+    )
+
+
+def _more(contestant: Contestant) -> Mapping[str, str]:
+    return {**contestant.environment, "BENCH_POLLERS": "16", "BENCH_CONCURRENCY": "400"}
+
+
+def all_of_them(
+    server: Server, field: Field, entries: Sequence[Entry], results: Results, *, rounds: int, share: float
+) -> None:
+    """Everybody in one run."""
+    ours = forebays(field, 200)
+    others = [entry for entry in entries if entry.contestant.name != f"{FANFERRO}, typed"]
+    contestants = [*ours, *(entry.contestant for entry in others)]
+    jobs = [int(20_000 * share)] * len(ours) + [max(20, int(entry.jobs * share)) for entry in others]
+    runs = rounds_of(contestants, server, jobs=jobs, rounds=rounds)
+    rows = rows_of(contestants, runs, FAST) + [[name, reason, *[""] * 5] for name, reason in field.absent]
+    note = "Python's rivals run on one core like everybody else: those with several processes share it."
+    results.add(Table(f"Everybody, {rounds} rounds by turns", _columns(), rows, note))
+    for entry in others:
+        if not entry.contestant.name.startswith("fanferro"):
+            name = f"jobs/s of {entry.contestant.name}"
+            ratio = times(runs, FAST, entry.contestant.name)
+            results.add(None, Figure(name, ratio, " ×", entry.at_least, at_least=True))
+
+
+def _columns() -> Sequence[str]:
+    return tuple(column.replace("Forebay's", "Forebay [fast]'s") for column in COLUMNS)
+
+
+def _beside_fanferro(name: str, runs: Runs, ours: str, rivals: Sequence[Contestant], limit: float) -> Figure:
+    """Return the ratio to fanferro's best row."""
+    ratios = [times(runs, ours, rival.name) for rival in rivals]
+    known = [ratio for ratio in ratios if not math.isnan(ratio)]
+    return Figure(name, min(known, default=math.nan), " ×", limit, at_least=True, beside="its fastest row")
+
+
+PARTS: Mapping[str, Callable[..., None]] = {"near": near, "far": far, "all": all_of_them}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the environments, measure, print, and after a whole run write `benchmarks/RESULTS-peers.md`."""
+    options = _options().parse_args(arguments)
+    field = Field(find_python())
+    for add in ADDERS:
+        add(field)
+    pin_this_process()
+    results = Results(described())
+    with Server() as server:
+        entries = [made for entry in field.entries if (made := with_template(entry, server, field)) is not None]
+        for name in options.only or list(PARTS):
+            print(f"… {name}", file=sys.stderr, flush=True)
+            quick: dict[str, Any] = {"rounds": 1, "share": 0.2}
+            whole: dict[str, Any] = {"rounds": 5 if name == "near" else 3, "share": 1.0}
+            PARTS[name](server, field, entries, results, **(quick if options.quick else whole))
+    told = ", ".join(dict.fromkeys(field.versions))
+    results.made_of += f"\nEverybody on {full_version(field.python)}: {told}"
+    text = results.markdown("Forebay beside its rivals, measured")
+    print(text)
+    if not (options.quick or options.only):
+        (HOME / "RESULTS-peers.md").write_text(text, encoding="utf-8")
+        print("written: benchmarks/RESULTS-peers.md", file=sys.stderr)
+    return 0 if all(figure.is_met for figure in results.figures) else 1
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round; writes nothing")
+    parser.add_argument("--only", action="append", choices=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    return parser
