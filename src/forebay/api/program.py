@@ -21,10 +21,13 @@ _REFUSED = 1
 
 def run_program(worker: Worker) -> NoReturn:
     """Run until stopped, then leave the process with the exit status of `forebay run`."""
+    from forebay import platform
     from forebay.api.run import run_worker
 
     try:
-        status = run_worker(worker, options_of(worker))
+        options = options_of(worker)
+        platform.line_buffer_prints()
+        status = run_worker(worker, options)
     except ForebayError as error:
         status = _REFUSED if isinstance(error, QueueError) else _USAGE_ERROR
         import_module("forebay.cli.console").complain(str(error), status=status)
