@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 
@@ -292,3 +293,26 @@ async def test_nothing_is_looked_up_before_the_first_call() -> None:
 
     assert before == (0, 0)
     assert source.loads == 1
+
+
+async def test_closing_while_credentials_are_awaited_is_an_error_and_no_cancellation() -> None:
+    gate, loop, asked = threading.Event(), asyncio.get_running_loop(), asyncio.Event()
+
+    class Slow(Rotating):
+        def load(self) -> Credentials:
+            loop.call_soon_threadsafe(asked.set)
+            gate.wait(5)
+            return super().load()
+
+    async with serving(always(answer({"QueueUrl": "u"}))) as server:
+        resolver = ResolverWith(config(f"http://127.0.0.1:{server.port}"), Slow())
+        async with a_client(server.port, resolver=resolver) as client:
+            waiting = asyncio.create_task(client.get_queue_url("q"))
+            await asyncio.wait_for(asked.wait(), 5)
+            await client.aclose()
+            gate.set()
+
+            with pytest.raises(QueueError) as caught:
+                await waiting
+
+    assert caught.value.fault.kind is FaultKind.UNAVAILABLE

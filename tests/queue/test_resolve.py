@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -189,14 +188,17 @@ class _ContainerAgent(BaseHTTPRequestHandler):
     """The container credential endpoint: new keys at each request, good for an hour."""
 
     asked = 0
-    status = 200
+    is_broken = False
 
     def do_GET(self) -> None:
         type(self).asked += 1
         until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        keys = {"AccessKeyId": f"AKTASK{self.asked}", "SecretAccessKey": "s", "Token": "t", "Expiration": until}
-        body = json.dumps(keys).encode()
-        self.send_response(self.status)
+        keys = (
+            {}
+            if self.is_broken
+            else {"AccessKeyId": f"AKTASK{self.asked}", "SecretAccessKey": "s", "Token": "t", "Expiration": until}
+        )
+        self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -237,6 +239,15 @@ def test_credentials_asked_for_again_are_asked_of_the_agent_again(container_agen
     source.load()
 
     assert source.load().access_key == "AKTASK2"
+
+
+def test_an_agent_that_answers_nonsense_is_a_fault_of_credentials(container_agent: type[_ContainerAgent]) -> None:
+    container_agent.is_broken = True
+
+    with pytest.raises(QueueError) as caught:
+        resolver().credential_source().load()
+
+    assert caught.value.fault.kind in (FaultKind.CREDENTIALS, FaultKind.UNAVAILABLE)
 
 
 NO_BOTOCORE = """

@@ -57,14 +57,27 @@ def bodies(request: Request) -> list[str]:
     return [entry["MessageBody"] for entry in entries]
 
 
-async def test_many_messages_go_in_batches_of_ten_in_their_order() -> None:
+async def test_many_messages_go_in_batches_of_ten_several_at_once() -> None:
     async with SqsServer() as server:
         sink = SqsSink.open(server.create_queue("jobs"), config(server.endpoint_url))
-        sent = await sink.send([Outgoing(f"{number}") for number in range(25)])
+        sent = await sink.send([Outgoing(f"{number}") for number in range(255)])
         await sink.aclose()
 
-    assert sink.client.caller.tally.requests == {"SendMessageBatch": 3}
-    assert len({result.message_id for result in sent}) == 25
+    assert sink.client.caller.tally.requests == {"SendMessageBatch": 26}
+    assert len({result.message_id for result in sent} - {None}) == 255
+
+
+async def test_messages_for_a_fifo_queue_go_in_their_order_one_batch_after_another() -> None:
+    async def answering(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(all_sent(len(bodies(request))))
+
+    async with serving(answering) as server, a_client(server.port) as client:
+        await SqsSink("http://127.0.0.1/1/q.fifo", client).send(
+            [Outgoing(f"{number}", group="g") for number in range(45)]
+        )
+
+    assert [body for request in server.requests for body in bodies(request)] == [f"{number}" for number in range(45)]
+    assert server.connections == 1
 
 
 async def test_large_messages_go_in_batches_of_a_mebibyte() -> None:

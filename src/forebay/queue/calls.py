@@ -23,7 +23,7 @@ from forebay.queue import faults
 from forebay.queue.attributes import Json
 from forebay.queue.codec import decode
 from forebay.queue.connect import TransportFactory, connect
-from forebay.queue.keyring import Keyring, Notify, ignore
+from forebay.queue.keyring import Keyring, Notify, ignore, outcome_of
 from forebay.queue.resolve import ClientConfig, Location, Resolver
 from forebay.queue.service_clock import ServiceClock, parse_date
 from forebay.queue.shapes import malformed
@@ -185,7 +185,7 @@ class Caller:
             self._locating = asyncio.get_running_loop().create_task(self._locate(), name="forebay endpoint")
         task = self._locating
         try:
-            return await asyncio.shield(task)
+            return await outcome_of(task)
         finally:
             if task.done() and self._locating is task:
                 self._locating = None  # a failure is not kept: the next call asks again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from forebay.queue.direct import DirectTransport
@@ -26,8 +27,12 @@ def connect(location: Location, connections_max: int) -> Transport:
     return ProxiedTransport(location.endpoint, proxy=location.proxy, connections_max=connections_max, tls=tls)
 
 
+@lru_cache(maxsize=8)
 def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Return TLS settings that trust `ca_bundle`, else the system's certificates, else those that botocore brings."""
+    """Return TLS settings that trust `ca_bundle`, else the system's certificates, else those that botocore brings.
+
+    Made once: all connections of the process share them.
+    """
     if ca_bundle is not None:
         return ssl.create_default_context(cafile=ca_bundle)
     context = ssl.create_default_context()

@@ -13,11 +13,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from forebay.clock import Clock
 from forebay.errors import Fault, FaultKind, QueueError
 from forebay.queue.signing import Credentials
+
+_T = TypeVar("_T")
 
 Notify = Callable[[str, Mapping[str, object]], None]
 """Told of events by name, with flat fields. Must not block."""
@@ -32,6 +34,18 @@ EARLY_S = (600.0, 840.0)
 
 def ignore(event: str, fields: Mapping[str, object]) -> None:
     """Tell nobody."""
+
+
+async def outcome_of(task: asyncio.Task[_T]) -> _T:
+    """Wait for work shared with others: whoever gives up leaves it running. Raises `QueueError` if it was stopped."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        waiting = asyncio.current_task()
+        if task.cancelled() and not (waiting is not None and waiting.cancelling()):
+            closed = Fault(FaultKind.UNAVAILABLE, "Closed", "this client has been closed")
+            raise QueueError(closed) from None
+        raise
 
 
 class CredentialSource(Protocol):
@@ -117,8 +131,7 @@ class Keyring:
             self._begin(self._source.refresh)
 
     async def _fetched(self, fetch: Callable[[], Credentials]) -> Credentials:
-        task = self._fetch if self._fetch is not None else self._begin(fetch)
-        return await asyncio.shield(task)
+        return await outcome_of(self._fetch if self._fetch is not None else self._begin(fetch))
 
     def _begin(self, fetch: Callable[[], Credentials]) -> asyncio.Task[Credentials]:
         task = asyncio.get_running_loop().create_task(self._run(fetch), name="forebay credentials")

@@ -220,14 +220,16 @@ def _careful(ask: Any) -> Any:
     except (
         exceptions.CredentialRetrievalError,
         exceptions.MetadataRetrievalError,
+        exceptions.ConnectionError,
         exceptions.HTTPClientError,
     ) as error:
         # The credential endpoint is in trouble: it may well answer a little later.
         raise QueueError(Fault(FaultKind.UNAVAILABLE, type(error).__name__, str(error))) from error
     except (exceptions.BotoCoreError, exceptions.ClientError) as error:
         raise QueueError(Fault(FaultKind.CREDENTIALS, type(error).__name__, str(error))) from error
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
         # RuntimeError: "Credentials were refreshed, but the refreshed credentials are still expired."
+        # The others: a file that cannot be read, or an endpoint's answer that is not what botocore believes it is.
         raise QueueError(Fault(FaultKind.CREDENTIALS, type(error).__name__, str(error))) from error
 
 

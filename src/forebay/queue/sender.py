@@ -2,8 +2,8 @@
 
 Rules kept here and nowhere else:
 
-1. Messages go in batches of at most ten and at most 1 MiB, in the order given. One that SQS would refuse is refused
-   here, alone, so that its siblings go.
+1. Messages go in batches of at most ten and at most 1 MiB; to a FIFO queue in the order given. One that SQS would
+   refuse is refused here, alone, so that its siblings go.
 2. What is known not to have been carried out is sent again, up to `ATTEMPTS_MAX` times. What may have been is sent
    again only if SQS will notice (`dedupe`): a producer must not double its jobs by itself.
 3. Nothing is opened before the first send. Each event loop has connections of its own, closed when the loop ends.
@@ -33,6 +33,9 @@ ATTEMPTS_MAX = 4
 """Tries of one batch: three waits of a tenth to under a second, as the AWS SDKs do."""
 
 FIRST_PAUSE_S = 0.1
+
+LANES_MAX = 8
+"""Batches sent at once to a standard queue: at 10 ms each, 8,000 messages a second."""
 
 _T = TypeVar("_T")
 
@@ -78,9 +81,16 @@ class SqsSink:
         """Send any number of messages; the answer has one `Sent` for each, in order."""
         results: list[Sent] = [Sent(None, problem(message)) for message in messages]
         good = [index for index, result in enumerate(results) if result.fault is None]
-        for batch in batches(messages, good):
-            for index, sent in zip(batch, await self._send_batch([messages[i] for i in batch]), strict=True):
-                results[index] = sent
+        waiting = batches(messages, good)
+
+        async def lane() -> None:
+            for batch in waiting:
+                for index, sent in zip(batch, await self._send_batch([messages[i] for i in batch]), strict=True):
+                    results[index] = sent
+
+        # A FIFO queue keeps the order in which batches arrive, so there is one at a time.
+        lanes = 1 if self._queue_url.endswith(".fifo") else min(LANES_MAX, len(good) // BATCH_MAX + 1)
+        await asyncio.gather(*(lane() for _ in range(lanes)))
         return results
 
     async def aclose(self) -> None:

@@ -109,7 +109,10 @@ class SqsSource:
         self._poll_margin_s = POLL_MARGIN_S
         messages, damaged = poll.delivered
         for message_id, reason in damaged:
-            self._notify("message.corrupt", {"queue": self._queue_url.rpartition("/")[2], "message_id": message_id, "reason": reason})
+            self._notify(
+                "message.corrupt",
+                {"queue": self._queue_url.rpartition("/")[2], "message_id": message_id, "reason": reason},
+            )
         return Received(messages, poll.first_byte_at, self._queue_wait_s(messages) if messages else 0.0)
 
     async def change_visibility(self, entries: Sequence[Visibility]) -> Mapping[int, Fault]:
