@@ -193,11 +193,8 @@ class _ContainerAgent(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         type(self).asked += 1
         until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        keys = (
-            {}
-            if self.is_broken
-            else {"AccessKeyId": f"AKTASK{self.asked}", "SecretAccessKey": "s", "Token": "t", "Expiration": until}
-        )
+        keys = {"AccessKeyId": f"AKTASK{self.asked}", "SecretAccessKey": "s", "Token": "t", "Expiration": until}
+        body = b"{}" if self.is_broken else json.dumps(keys).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
