@@ -39,7 +39,7 @@ def read_receipt(text: str, seal: int) -> Receipt:
     try:
         if not text.startswith("AQEB"):
             raise ValueError
-        serial, delivery, check = _SEALED.unpack(a2b_base64(text[4:]))
+        serial, delivery, check = _SEALED.unpack(a2b_base64(text[4:], strict_mode=True))
     except (ValueError, Error, struct.error):
         raise receipt_handle_is_invalid(text) from None
     if check != crc32(_LAYOUT.pack(serial, delivery), seal):
