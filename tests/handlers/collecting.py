@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 from forebay.handlers.executor import Ended, Executor
+from forebay.handlers.on_loop import LoopExecutor
 from forebay.handlers.registry import Handler, Registry, Runs
 from forebay.model import Attempt, Message, Outcome
 
 PATIENCE_S = 30.0
 """How long a test waits for what must happen. Only a failing test waits so long."""
+
+
+CoroutineFunction = Callable[[Attempt], Coroutine[Any, Any, object]]
+
+
+class Make(Protocol):
+    """Makes a loop executor for the handlers, by name."""
+
+    def __call__(self, **handlers: CoroutineFunction) -> LoopExecutor: ...
+
+
+async def forever(_: Attempt) -> None:
+    await asyncio.Event().wait()
+
+
+async def noop(_: Attempt) -> None:
+    return None
 
 
 class Collected:

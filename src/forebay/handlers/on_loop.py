@@ -60,7 +60,9 @@ class _Running:
 class LoopExecutor:
     """Runs coroutine handlers on an event loop of their own. Implements `handlers.executor.Executor`."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+        """`make_loop` makes the event loop: uvloop's where it is installed, when left out."""
+        self._make_loop = make_loop or _new_loop
         self._registry = registry
         self._running: dict[int, _Running] = {}
         self._ended: list[Ended] = []
@@ -76,7 +78,7 @@ class LoopExecutor:
     def open(self, deliver: Deliver) -> None:
         self._deliver = deliver
         self._extend = deliver.extend
-        self._loop = _new_loop()
+        self._loop = self._make_loop()
         self._thread = threading.Thread(target=self._turn, name="forebay-handlers", daemon=True)
         self._thread.start()
 
