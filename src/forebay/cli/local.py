@@ -29,33 +29,39 @@ What follows `--` goes to `forebay run`. Ctrl-C drains, a second one stops. Off 
 something has been sent and everything is done."""
 
 
+Target = Annotated[
+    str | None,
+    typer.Argument(metavar="TARGET", show_default=False, help="As for `forebay run`. Omitted: the sample worker."),
+]
+RunOptions = Annotated[
+    list[str] | None, typer.Argument(metavar="-- RUN_OPTIONS", show_default=False, help="Options of `forebay run`.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", metavar="N", min=0, max=1_000_000, show_default=False, help="Send N jobs. [10; with a TARGET: 0]"
+    ),
+]
+Milliseconds = Annotated[
+    int, typer.Option("--ms", metavar="M", min=0, help="Milliseconds that each of these jobs takes.")
+]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port of the local SQS; 0: any free one.")]
+ExitWhenDrained = Annotated[
+    bool | None,
+    typer.Option(
+        "--exit-when-drained/--stay", show_default=False, help="Leave when every job is done. [stay on a terminal]"
+    ),
+]
+
+
 @app.command(epilog=EPILOG)
 def local(
-    target: Annotated[
-        str | None,
-        typer.Argument(metavar="TARGET", show_default=False, help="As for `forebay run`. Omitted: the sample worker."),
-    ] = None,
-    run_options: Annotated[
-        list[str] | None, typer.Argument(metavar="-- RUN_OPTIONS", show_default=False, help="Options of `forebay run`.")
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", metavar="N", min=0, max=1_000_000, show_default=False, help="Send N jobs. [10; with a TARGET: 0]"
-        ),
-    ] = None,
-    ms: Annotated[
-        int, typer.Option("--ms", metavar="M", min=0, help="Milliseconds that each of these jobs takes.")
-    ] = SPIKE_MS,
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port of the local SQS; 0: any free one.")] = 0,
-    exit_when_drained: Annotated[
-        bool | None,
-        typer.Option(
-            "--exit-when-drained/--stay",
-            show_default=False,
-            help="Leave when every job is done, or stay. [stay on a terminal]",
-        ),
-    ] = None,
+    target: Target = None,
+    run_options: RunOptions = None,
+    jobs: Jobs = None,
+    ms: Milliseconds = SPIKE_MS,
+    port: Port = 0,
+    exit_when_drained: ExitWhenDrained = None,
 ) -> None:
     """Run SQS, an ECS agent and a worker on this machine, and send it some jobs."""
     options = list(run_options or ())

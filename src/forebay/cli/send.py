@@ -37,26 +37,35 @@ Prints the id of each message on a line of its own, in the order of the jobs. Wi
 FOREBAY_QUEUE_URL (or COPILOT_QUEUE_URI) is used. Exits 1 when some messages were not taken; each is named."""
 
 
+Bodies = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="BODY", show_default=False, help="Bodies; none: JSON lines on standard input."),
+]
+QueueUrl = Annotated[
+    str | None, typer.Option("--queue", metavar="URL", show_default=False, help="Where to, by URL or by name.")
+]
+JobName = Annotated[str | None, typer.Option("--job", metavar="NAME", show_default=False, help="The job's name.")]
+Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Send each body N times.")]
+PerSecond = Annotated[
+    float | None, typer.Option("--rate", metavar="R", show_default=False, help="At most R messages a second.")
+]
+Delay = Annotated[
+    int, typer.Option("--delay", metavar="SECONDS", min=0, max=DELAY_MAX_S, help="Hide each this long first.")
+]
+Group = Annotated[
+    str | None, typer.Option("--group", metavar="ID", show_default=False, help="Message group (FIFO queues).")
+]
+
+
 @app.command(epilog=EPILOG)
 def send(
-    bodies: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="BODY", show_default=False, help="Bodies; none: JSON lines on standard input."),
-    ] = None,
-    queue: Annotated[str | None, typer.Option("--queue", metavar="URL", show_default=False, help="Where to.")] = None,
-    job: Annotated[
-        str | None, typer.Option("--job", metavar="NAME", show_default=False, help="The job's name.")
-    ] = None,
-    count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="Send each body N times.")] = 1,
-    rate: Annotated[
-        float | None, typer.Option("--rate", metavar="R", show_default=False, help="At most R messages a second.")
-    ] = None,
-    delay: Annotated[
-        int, typer.Option("--delay", metavar="SECONDS", min=0, max=DELAY_MAX_S, help="Hide each this long first.")
-    ] = 0,
-    group: Annotated[
-        str | None, typer.Option("--group", metavar="ID", show_default=False, help="Message group (FIFO queues).")
-    ] = None,
+    bodies: Bodies = None,
+    queue: QueueUrl = None,
+    job: JobName = None,
+    count: Count = 1,
+    rate: PerSecond = None,
+    delay: Delay = 0,
+    group: Group = None,
 ) -> None:
     """Put jobs on a queue."""
     if rate is not None and not 0 < rate <= 1_000_000:
