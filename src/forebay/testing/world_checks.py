@@ -1,0 +1,269 @@
+"""What must hold of one worker after every step, whatever happened: the eight invariants of DESIGN section 3.
+
+Rules kept here and nowhere else:
+
+1. A witness believes what it sees at the edges: facts told, commands given, the service's account, code that runs.
+   It looks into the engine only to compare the engine's books with that.
+2. A check is never softened because a seed fails. What cannot be asked of any worker (a message that SQS delivered
+   twice) is exempted by name.
+"""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from forebay.model import Attempt
+from forebay.testing.world_code import Code
+from forebay.testing.world_leaving import LeavingChecks
+from forebay.testing.world_polls import PollChecks
+from forebay.testing.world_protection import ProtectionChecks
+from forebay.testing.world_releases import ReleaseChecks
+from forebay.testing.world_settlements import SettlementChecks
+from forebay.worker.records import Record, State
+from forebay.worker.vocabulary import (
+    AbandonPolls,
+    Bury,
+    Command,
+    Conclude,
+    Count,
+    Counted,
+    Delete,
+    Event,
+    Exit,
+    Finished,
+    Hold,
+    Interrupt,
+    LookAtProtection,
+    MessagesReceived,
+    ProtectionAnswered,
+    Receive,
+    ReceiveFailed,
+    Release,
+    Renew,
+    Report,
+    Start,
+    StopNow,
+    StopRequested,
+    Unhold,
+)
+
+if TYPE_CHECKING:
+    from forebay.testing.world import World
+    from forebay.testing.world_process import Process
+
+IDLE_WAKES_MAX = 60
+"""Wake-ups in one second after which nothing was done."""
+
+
+class Witness:
+    """Watches one worker."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self.world = world
+        self.process = process
+        self.settings = world.plan.settings
+        self.receipts: dict[tuple[str, str], str] = {}
+        """The newest receipt that this worker has of each message, by source and message id."""
+        self.unfinished: set[int] = set()
+        """Attempts started whose end the engine has not heard of."""
+        self.interrupted: set[int] = set()
+        """Attempts interrupted by a stop."""
+        self.received = 0
+        self.has_stalled = False
+        self.lost: set[str] = set()
+        """Receipts whose lease the engine has reported as lost. A new delivery is a new lease."""
+        self._idle_wakes: deque[float] = deque(maxlen=IDLE_WAKES_MAX)
+        self._is_woken = False
+        self._said_something = False
+        self.polls = PollChecks(self)
+        self.leaving = LeavingChecks(self)
+        self.settlements = SettlementChecks(self)
+        self.releases = ReleaseChecks(self)
+        self.protection = ProtectionChecks(self)
+        self._on_command: dict[type[Command], Callable[[Any], None]] = {
+            Receive: self._receive,
+            AbandonPolls: self.polls.abandon,
+            Start: self._start,
+            Interrupt: self._interrupt,
+            Delete: self.settlements.delete,
+            Release: self.releases.release,
+            Renew: self.releases.renew,
+            Bury: self.settlements.bury,
+            Conclude: self.settlements.conclude,
+            Hold: self.protection.call,
+            Unhold: self.protection.unhold,
+            LookAtProtection: self.protection.call,
+            Count: self.leaving.count,
+            Report: self._report,
+            Exit: self.leaving.exit,
+        }
+
+    @property
+    def now(self) -> float:
+        return self.world.time.now
+
+    @property
+    def records(self) -> dict[int, Record]:
+        """The engine's own books."""
+        return self.process.engine._desk.records
+
+    def broken(self, invariant: str, what: str) -> None:
+        self.world.broken(invariant, f"{self.process.name}: {what}")
+
+    # ── what the engine hears ──────────────────────────────────────────────────────────────────────────────
+
+    def hears(self, event: Event) -> None:
+        """A fact is about to be told."""
+        if self.world.trace is not None:
+            self.world.tell(f"{self.process.name} < {event}")
+        self._said_something = False
+        match event:
+            case MessagesReceived(messages=messages):
+                self.polls.answered(event)
+                self.received += len(messages)
+                for message in messages:
+                    self.receipts[message.source, message.message_id] = message.receipt
+            case ReceiveFailed():
+                self.polls.failed(event)
+            case Finished(ended=ended):
+                self.unfinished.difference_update(one.number for one in ended)
+            case StopRequested() | StopNow():
+                self.leaving.stopped(is_hurry=isinstance(event, StopNow))
+            case ProtectionAnswered():
+                self.protection.answered(event)
+            case Counted():
+                self.leaving.counted(event)
+            case _:
+                self.settlements.hears(event)
+                self.releases.hears(event)
+
+    def stalled(self, stall_s: float) -> None:
+        """The control loop is about to stand still."""
+        self.has_stalled = True
+        self.leaving.slack_s += stall_s
+
+    def woken(self) -> None:
+        """The engine is called because it asked to be."""
+        self._is_woken = True
+
+    # ── what the engine says ───────────────────────────────────────────────────────────────────────────────
+
+    def says(self, command: Command) -> None:
+        """A command is about to be carried out."""
+        if self.world.trace is not None:
+            self.world.tell(f"{self.process.name} > {command}")
+        self._said_something = True
+        if self.process.exit is not None:
+            self.broken("exit", f"{type(command).__name__} after the exit")
+        check = self._on_command.get(type(command))
+        if check is not None:
+            check(command)
+
+    def _receive(self, command: Receive) -> None:
+        self.polls.receive(command)
+        self.protection.receive()
+
+    def _start(self, command: Start) -> None:
+        for attempt in command.attempts:
+            self._start_one(attempt)
+        if len(self.unfinished) > self.settings.slots:
+            self.broken("1: slots", f"{len(self.unfinished)} run")
+
+    def _start_one(self, attempt: Attempt) -> None:
+        number, message = attempt.number, attempt.message
+        if number in self.process.executor.codes:
+            self.broken("3: once", f"attempt {number} is started twice")
+        if self.leaving.stop_at is not None:
+            self.broken("4: no start after a stop", f"attempt {number}")
+        known = self.world.service.by_body[message.body]
+        receipt = self.receipts[message.source, message.message_id]
+        if not known.is_shared and not known.is_leased(receipt, self.now):
+            self.broken("2: trusted lease", f"attempt {number} starts on message {known.number} without a lease")
+        if any(isinstance(holder, Code) and holder.executor is self.process.executor for holder in known.holders):
+            self.broken("5: one at a time", f"message {known.number} runs here already")
+        self.unfinished.add(number)
+        self.protection.start(attempt)
+
+    def _interrupt(self, command: Interrupt) -> None:
+        if command.number not in self.unfinished:
+            self.broken("5: interrupts", f"attempt {command.number} does not run")
+        if not command.because_of_limit:
+            self.interrupted.add(command.number)
+
+    def _report(self, command: Report) -> None:
+        fields = command.fields
+        if command.event == "drain.started":
+            self.leaving.stopped(is_hurry=False)
+        elif command.event == "lease.lost":
+            known = self.world.service.by_id[str(fields["message_id"])]
+            self.lost.add(self.receipts[known.source, known.message_id])
+            self.settlements.lease_lost(known, str(fields["reason"]))
+        elif command.event == "attempt.stuck":
+            known = self.world.service.by_id[str(fields["message_id"])]
+            running = self.process.executor.running
+            stuck = {number for number in self.interrupted & running.keys() if running[number].known is known}
+            self.settlements.given_up |= stuck
+        elif command.event == "message.parked":
+            self.settlements.parked(str(fields["message_id"]))
+
+    # ── after every step ───────────────────────────────────────────────────────────────────────────────────
+
+    def trusts(self, code: Code, now: float) -> bool:
+        """Whether the worker believes that nobody else may run this attempt's message."""
+        if code.attempt.signals.lease_lost:
+            return False
+        record = self.records.get(code.attempt.number)
+        if record is None or record.state is State.SETTLING:
+            # Given up in the last resort: hidden until after our exit, if the service heard of it.
+            return self.world.plan.has_clean_network
+        return now < record.trusted_until
+
+    def after_step(self) -> None:
+        """Compare the engine's books with what is known outside."""
+        desk = self.process.engine._desk
+        waiting = running = protected = held_bytes = 0
+        for record in desk.records.values():
+            protected += record.needs_protection
+            if record.state is State.SETTLING:
+                continue
+            held_bytes += record.body_bytes
+            if record.state is State.WAITING:
+                waiting += 1
+            else:
+                running += 1
+            self._check_held(record)
+        books = (len(desk.waiting), desk.running, desk.protected, desk.held_bytes)
+        if books != (waiting, running, protected, held_bytes):
+            self.broken("books", f"{books} instead of {(waiting, running, protected, held_bytes)}")
+        if desk.ledger.orphaned(held=len(desk.records)) != 0 or desk.ledger.received != self.received:
+            self.broken("3: ledger", f"{desk.ledger}")
+        self.protection.after_step()
+        self.leaving.after_step()
+        self._check_wakes()
+
+    def _check_held(self, record: Record) -> None:
+        """A delivery that waits or runs: its lease must be what the engine takes it for."""
+        number = record.number
+        if record.state is State.RUNNING and number not in self.unfinished:
+            self.broken("books", f"attempt {number} has finished")
+        known = self.world.service.by_body[record.attempt.message.body]
+        if record.is_lease_lost or known.is_shared:
+            return
+        if self.now >= record.trusted_until:
+            self.broken("2: trusted lease", f"attempt {number} goes on although trust has ended")
+        if not known.is_leased(record.receipt, self.now):
+            self.broken("2: trusted lease", f"attempt {number} is trusted, but its lease has ended")
+
+    def _check_wakes(self) -> None:
+        is_idle_wake = self._is_woken and not self._said_something
+        self._is_woken = False
+        if not is_idle_wake:
+            return
+        now, wakes = self.now, self._idle_wakes
+        if len(wakes) == IDLE_WAKES_MAX and now - wakes[0] < 1.0:
+            self.broken("no hot loop", f"woken {IDLE_WAKES_MAX} times in {now - wakes[0]:.3f} s for nothing")
+        wakes.append(now)

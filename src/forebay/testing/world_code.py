@@ -1,0 +1,180 @@
+"""The users' code in the simulated world: how long each attempt runs, how it ends, and what it does when interrupted.
+
+Rules kept here and nowhere else:
+
+1. Code runs from its start until its end, whatever the worker believes; the end is told to the worker later.
+2. What an interrupted attempt ends with is what the shipped executors make of it: the limit's or our interrupt, or, if
+   the code goes its own way, whatever it returns or raises.
+3. Code that never ends does so only with its process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from forebay.handlers.executor import Ended
+from forebay.model import (
+    SUCCEEDED,
+    Attempt,
+    Crashed,
+    Failed,
+    Interrupted,
+    Outcome,
+    Postponed,
+    Rejected,
+    Succeeded,
+    TimedOut,
+)
+from forebay.testing.world_account import Holder, Known
+from forebay.testing.world_plan import CodePlan, Plan
+
+if TYPE_CHECKING:
+    from forebay.testing.world_time import Time
+
+NEVER = float("inf")
+DELIVERY_MAX_S = 0.005
+"""How long an end may take from the executor to the control loop."""
+
+_CALM_CODE = {"fail": 0.05, "postpone": 0.0, "reject": 0.0, "crash": 0.0, "extend": 0.0, "never_end": 0.0, "long": 0.0}
+
+
+class Code(Holder):
+    """One running attempt."""
+
+    __slots__ = ("attempt", "ended_with", "executor", "ignores", "is_told", "known", "needs_protection", "started_at")
+
+    def __init__(self, executor: Executor, attempt: Attempt, known: Known, *, now: float) -> None:
+        self.executor = executor
+        self.attempt = attempt
+        self.known = known
+        self.started_at = now
+        self.ended_with: Outcome | None = None
+        self.is_told = False
+        """Whether the worker has heard of the end."""
+        self.ignores = False
+        self.needs_protection = False
+
+    def __repr__(self) -> str:
+        return f"attempt {self.attempt.number} of {self.executor.name}"
+
+    def still_trusts(self, now: float) -> bool:
+        return self.executor.trusts(self, now)
+
+
+class Executor:
+    """Everything that runs in one worker's process."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: Plan,
+        time: Time,
+        rng: Random,
+        *,
+        trusts: Callable[[Code, float], bool],
+        ended: Callable[[list[Ended]], None],
+        extend: Callable[[int, float], None],
+    ) -> None:
+        self.name = name
+        self.trusts = trusts
+        self._time = time
+        self._rng = rng
+        self._plan = plan
+        self._code_plan = plan.code
+        self._tell = ended
+        self._extend = extend
+        self.codes: dict[int, Code] = {}
+        """Every attempt ever started here, by number."""
+        self.running: dict[int, Code] = {}
+        self._to_tell: list[Ended] = []
+        self._is_dead = False
+
+    def calm(self) -> None:
+        """What starts from now on is short and mostly succeeds."""
+        self._code_plan = replace(self._code_plan, **_CALM_CODE)
+
+    def start(self, attempt: Attempt, known: Known) -> Code:
+        """Run an attempt."""
+        plan, rng, time = self._code_plan, self._rng, self._time
+        code = Code(self, attempt, known, now=time.now)
+        self.codes[attempt.number] = self.running[attempt.number] = code
+        known.holders.append(code)
+        code.ignores = rng.random() < plan.ignore_interrupts
+        if rng.random() < plan.never_end:
+            code.ignores = True
+            return code
+        lasts_s = self._draw_length_s(plan, attempt.limit_s)
+        outcome = self._draw_outcome(plan)
+        if plan.extend and rng.random() < plan.extend:
+            by_s = rng.choice([1.0, attempt.limit_s, 2 * attempt.limit_s])
+            time.after(lasts_s * rng.random(), lambda: self._ask_for_time(code, by_s))
+        time.after(lasts_s, lambda: self._end(code, outcome))
+        return code
+
+    def interrupt(self, number: int, *, because_of_limit: bool) -> None:
+        """Ask an attempt to end, as the shipped executors do."""
+        code = self.running.get(number)
+        if code is None or code.ignores:
+            return
+        rng = self._rng
+        outcome: Outcome = TimedOut(code.attempt.limit_s) if because_of_limit else Interrupted()
+        if rng.random() < 0.2:
+            outcome = self._draw_outcome(self._code_plan)
+        self._time.after(rng.choice([0.0, 0.001, 0.3]) * rng.random(), lambda: self._end(code, outcome))
+
+    def die(self) -> None:
+        """The process is gone, and all that ran in it."""
+        self._is_dead = True
+        for code in list(self.running.values()):
+            self._leave(code)
+
+    def _draw_length_s(self, plan: CodePlan, limit_s: float) -> float:
+        rng = self._rng
+        if rng.random() < plan.long:
+            # Renewals cost the simulation time, so nothing runs for more than forty leases.
+            return min(limit_s * rng.uniform(0.1, 1.5), 40.0 * self._plan.settings.visibility_s)
+        return rng.choice([0.0, 0.05, 0.2, 1.0]) * rng.random()
+
+    def _draw_outcome(self, plan: CodePlan) -> Outcome:
+        rng = self._rng
+        dice = rng.random()
+        if (dice := dice - plan.fail) < 0:
+            return Failed("app.Broken", "f00d")
+        if (dice := dice - plan.postpone) < 0:
+            return Postponed(rng.choice([None, 0.0, 0.5, 7.0, 100.0, 100_000.0]))
+        if (dice := dice - plan.reject) < 0:
+            return Rejected("no use")
+        if dice - plan.crash < 0:
+            return Crashed(-9)
+        return SUCCEEDED
+
+    def _ask_for_time(self, code: Code, by_s: float) -> None:
+        if code.attempt.number in self.running:
+            self._extend(code.attempt.number, by_s)
+
+    def _end(self, code: Code, outcome: Outcome) -> None:
+        if code.attempt.number not in self.running:
+            return
+        now = self._time.now
+        code.ended_with = outcome
+        if isinstance(outcome, Succeeded):
+            code.known.successes += 1
+        self._leave(code)
+        self._to_tell.append(Ended(code.attempt.number, outcome, now - code.started_at))
+        if len(self._to_tell) == 1:
+            self._time.after(DELIVERY_MAX_S * self._rng.random(), self._tell_all)
+
+    def _leave(self, code: Code) -> None:
+        del self.running[code.attempt.number]
+        code.known.holders.remove(code)
+
+    def _tell_all(self) -> None:
+        if self._is_dead:
+            return
+        ended, self._to_tell = self._to_tell, []
+        for number, _, _ in ended:
+            self.codes[number].is_told = True
+        self._tell(ended)
