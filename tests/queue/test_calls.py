@@ -258,12 +258,19 @@ async def test_a_hundred_long_polls_do_not_keep_a_renewal_waiting() -> None:
 
 
 async def test_a_hung_service_is_given_up_after_the_wait_and_the_margin() -> None:
-    async with serving(never) as server, a_client(server.port) as client:
+    async def hung_at_last(request: Request, writer: asyncio.StreamWriter) -> None:
+        if len(server.requests) == 1:
+            writer.write(answer())
+        else:
+            await never(request, writer)
+
+    async with serving(hung_at_last) as server, a_client(server.port) as client:
+        await client.receive_message(QUEUE, count_max=1, wait_s=0, visibility_s=30)
         with pytest.raises(QueueError) as caught:
-            await client.receive_message(QUEUE, count_max=1, wait_s=0, visibility_s=30, margin_s=0.2)
+            await client.receive_message(QUEUE, count_max=1, wait_s=0, visibility_s=30, margin_s=0.1)
 
     assert caught.value.fault.kind is FaultKind.NO_ANSWER
-    assert len(server.requests) == 1
+    assert len(server.requests) == 2
 
 
 async def test_a_client_that_was_closed_says_so() -> None:

@@ -114,20 +114,33 @@ async def test_a_reset_on_a_fresh_connection_is_no_answer(connect: Connect) -> N
 
 
 async def test_silence_runs_out_of_time_and_takes_its_connection_with_it(connect: Connect) -> None:
-    async with serving(never) as server, connect(server.port) as transport:
-        assert await fault_of(transport, timeout_s=0.2) is FaultKind.NO_ANSWER
+    async def silent_at_last(request: Request, writer: asyncio.StreamWriter) -> None:
+        if len(server.requests) == 1:
+            writer.write(answer())
+        else:
+            await never(request, writer)
 
-        assert len(server.requests) == 1
+    async with serving(silent_at_last) as server, connect(server.port) as transport:
+        await transport.request(b"{}", HEADERS, timeout_s=5)
+
+        assert await fault_of(transport, timeout_s=0.1) is FaultKind.NO_ANSWER
+        await asyncio.wait_for(server.all_closed.wait(), 5)
+        assert len(server.requests) == 2
 
 
 async def test_a_server_that_stops_in_the_middle_runs_out_of_time(connect: Connect) -> None:
-    async def stalling(request: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(b'{"a":1}')[:-2])
-        await writer.drain()
-        await asyncio.Event().wait()
+    async def stalling_at_last(request: Request, writer: asyncio.StreamWriter) -> None:
+        whole = answer(b'{"a":1}')
+        if len(server.requests) == 1:
+            writer.write(whole)
+        else:
+            writer.write(whole[:-2])
+            await never(request, writer)
 
-    async with serving(stalling) as server, connect(server.port) as transport:
-        assert await fault_of(transport, timeout_s=0.2) is FaultKind.NO_ANSWER
+    async with serving(stalling_at_last) as server, connect(server.port) as transport:
+        await transport.request(b"{}", HEADERS, timeout_s=5)
+
+        assert await fault_of(transport, timeout_s=0.1) is FaultKind.NO_ANSWER
 
 
 async def test_a_kept_connection_that_the_server_closes_unanswered_is_replaced_once(connect: Connect) -> None:
