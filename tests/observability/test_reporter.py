@@ -202,6 +202,28 @@ def test_what_was_only_counted_is_told_at_the_end(lines: KeptLines, clock: Virtu
     assert lines.named("log.dropped")[0]["count"] == 9
 
 
+def test_the_ledger_is_the_last_line_whatever_was_only_counted_so_far(lines: KeptLines, clock: VirtualClock) -> None:
+    reporter = Reporter(lines, clock, log="json")
+    reporter.concluded([Ended(attempt(n)) for n in range(ATTEMPTS_PER_SECOND + 1)])
+    lines.dropped = 3
+
+    reporter.report("worker.stopped", {"received": 101})
+    reporter.close()
+
+    assert [line["event"] for line in lines.events[-3:]] == ["attempts.summary", "log.dropped", "worker.stopped"]
+
+
+def test_on_a_terminal_a_drain_says_what_a_second_ctrl_c_does(clock: VirtualClock) -> None:
+    terminal, pipe = KeptLines(), KeptLines()
+    fields = {"reason": "SIGINT", "running": 0, "waiting": 0, "limit_s": 25.0, "poll_ends_in_s": 17.0}
+
+    Reporter(terminal, clock, is_on_terminal=True).report("drain.started", fields)
+    Reporter(pipe, clock).report("drain.started", fields)
+
+    assert terminal.lines[0].endswith("; the open poll ends in 17 s. A second Ctrl-C stops now\n")
+    assert pipe.lines[0].endswith("; the open poll ends in 17 s\n")
+
+
 def test_the_ledger_is_never_held_back(lines: KeptLines, clock: VirtualClock) -> None:
     reporter = Reporter(lines, clock, log="json")
 

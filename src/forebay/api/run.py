@@ -86,7 +86,12 @@ def run_worker(worker: Worker, options: RunOptions) -> int:
     writer = Writer()
     settings = options.settings
     reporter = Reporter(
-        writer, clock, log=settings.log, error_detail=settings.error_detail, tell_successes=not worker.tells_its_own
+        writer,
+        clock,
+        log=settings.log,
+        error_detail=settings.error_detail,
+        tell_successes=not worker.tells_its_own,
+        is_on_terminal=platform.is_terminal(sys.stdout),
     )
     handler = LogHandler(writer, log=settings.log, error_detail=settings.error_detail)
     install(handler, logging.getLogger(), log=settings.log)

@@ -51,13 +51,18 @@ class Reporter:
         log: LogFormat = "text",
         error_detail: ErrorDetail = "frames",
         tell_successes: bool = True,
+        is_on_terminal: bool = False,
     ) -> None:
-        """`tell_successes=False` leaves started and succeeded attempts to the handler's own text (the sample's)."""
+        """`is_on_terminal`: somebody sits there who may press Ctrl-C again.
+
+        `tell_successes=False` leaves started and succeeded attempts to the handler's own text (the sample's).
+        """
         self._writer = writer
         self._clock = clock
         self._render: RenderLine = json_line if log == "json" else text_line
         self._detail: ErrorDetail = error_detail
         self._tell_successes = tell_successes or log == "json"
+        self._is_on_terminal = is_on_terminal
         self._limits: dict[tuple[str, object], _Limit] = {}
         self._second_at = clock.now()
         self._started_told = 0
@@ -69,6 +74,10 @@ class Reporter:
 
     def report(self, event: str, fields: Mapping[str, object]) -> None:
         """Tell that `event` has happened, or count it when it happens too often."""
+        if event == "worker.stopped":
+            self.close()  # So that the ledger is the last line.
+        elif event == "drain.started" and self._is_on_terminal:
+            fields = {**fields, "note": "A second Ctrl-C stops now"}
         kind = CATALOGUE.get(event)
         if kind is not None and kind.keep is not Keep.VITAL:
             now = self._clock.now()
@@ -141,7 +150,10 @@ class Reporter:
         self._tell_dropped()
 
     def close(self) -> None:
-        """Tell everything that was only counted so far. The writer is closed by whoever made it."""
+        """Tell everything that was only counted so far. The writer is closed by whoever made it.
+
+        Repeating it changes nothing.
+        """
         self._summarise(self._clock.now())
         for (event, _), limit in self._limits.items():
             if limit.suppressed:
