@@ -19,6 +19,7 @@ from forebay.errors import Fault, FaultKind
 from forebay.settings import VISIBILITY_CEILING_S
 from forebay.worker.leasing import Leasing
 from forebay.worker.ledger import Column
+from forebay.worker.memory import Memory
 from forebay.worker.records import Desk, Record, State, about, queue_name
 from forebay.worker.retry import SettleByBurial, SettleByDelete, SettleByRelease, Settlement
 from forebay.worker.timers import Timers
@@ -26,8 +27,6 @@ from forebay.worker.vocabulary import Buried, Bury, Delete, Deleted, Entry, Rele
 
 RETRY_FIRST_S = 0.1
 RETRY_CEILING_S = 5.0
-REMEMBERED_MAX = 10_000
-"""Message ids remembered: those done here (a duplicate delivery need not run) and those reported as parked."""
 
 
 class Settling:
@@ -51,8 +50,8 @@ class Settling:
         self._held_back: dict[int, Record] = {}
         self._deletes: dict[str, list[Entry]] = {}
         self._releases: dict[str, list[Entry]] = {}
-        self._done: dict[tuple[str, str], None] = {}
-        self._parked: dict[tuple[str, str], None] = {}
+        self._done = Memory()
+        self._parked = Memory()
         self.unconfirmed = 0
         """Deliveries given up at the exit without an answer to their settlement."""
 
@@ -83,7 +82,7 @@ class Settling:
         record.settlement = SettleByRelease(VISIBILITY_CEILING_S, is_retry=False)
         record.column = "parked"
         if not record.is_copied and record.key not in self._parked:
-            _remember(self._parked, record.key)
+            self._parked.add(record.key)
             self._desk.report(
                 "message.parked",
                 **about(record),
@@ -200,7 +199,7 @@ class Settling:
                 self._delete_failed(record, fault, now)
                 continue
             assert record.column is not None
-            _remember(self._done, record.key)
+            self._done.add(record.key)
             self.drop(record, record.column)
 
     def _delete_failed(self, record: Record, fault: Fault, now: float) -> None:
@@ -290,9 +289,3 @@ class Settling:
             self.unconfirmed += 1
             self._report_lost(record, "the exit came before the answer to its settlement")
             self.drop(record, "lease_lost")
-
-
-def _remember(memory: dict[tuple[str, str], None], key: tuple[str, str]) -> None:
-    memory[key] = None
-    if len(memory) > REMEMBERED_MAX:
-        del memory[next(iter(memory))]
