@@ -74,8 +74,9 @@ def send(
     refusals = Refusals(console.complain)
     messages = _messages(bodies or (), count, refusals, job=job, delay_s=delay, group=group)
     total = len(bodies) * count if bodies else None
+    has_bar = total is not None and platform.is_terminal(sys.stderr)
     dispatch = Dispatch(
-        tell=console.tell,
+        tell=_tell_over_the_bar if has_bar and platform.is_terminal(sys.stdout) else console.tell,
         refusals=refusals,
         rate=Rate(rate) if rate is not None else None,
         # Within a group the order of sending is the order of the jobs.
@@ -85,10 +86,15 @@ def send(
         length=total or 0,
         label="sending",
         file=sys.stderr,
-        hidden=total is None or not platform.is_terminal(sys.stderr),
+        hidden=not has_bar,
     ) as bar:
         asyncio.run(dispatch.run(lambda: _open(address), messages, sent=bar.update))
     raise typer.Exit(1 if refusals.count else 0)
+
+
+def _tell_over_the_bar(line: str) -> None:
+    """Write a line where the progress bar stands; the bar comes back below it."""
+    console.tell(f"\r\x1b[K{line}")
 
 
 async def _open(address: str) -> SqsSink:
