@@ -5,10 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from tests.queue.wire_servers import Authority, Connect, make_authority
 
+from forebay.clock import Clock
 from forebay.queue.direct import DirectTransport
 from forebay.queue.proxied import ProxiedTransport
 from forebay.queue.transport import Endpoint, Transport
@@ -39,17 +41,20 @@ def connect(kind: str) -> Connect:
         tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
         connections_max: int = 8,
         answer_max_bytes: int = 10_000_000,
+        clock: Clock | None = None,
     ) -> AsyncIterator[Transport]:
         endpoint = Endpoint.parse(f"{scheme}://127.0.0.1:{port}")
-        transport: Transport
-        if kind == "direct":
-            transport = DirectTransport(
-                endpoint, connections_max=connections_max, tls=tls, answer_max_bytes=answer_max_bytes
-            )
-        else:
-            transport = ProxiedTransport(
-                endpoint, proxy=None, connections_max=connections_max, tls=tls, answer_max_bytes=answer_max_bytes
-            )
+        options: dict[str, Any] = {
+            "connections_max": connections_max,
+            "tls": tls,
+            "answer_max_bytes": answer_max_bytes,
+            "clock": clock,
+        }
+        transport: Transport = (
+            DirectTransport(endpoint, **options)
+            if kind == "direct"
+            else ProxiedTransport(endpoint, proxy=None, **options)
+        )
         try:
             yield transport
         finally:

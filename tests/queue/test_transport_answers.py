@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from tests.queue.wire_servers import LOOPS, Authority, Connect, Request, always, answer, in_turn, serving
 
+from forebay.clock import VirtualClock
+
 pytestmark = pytest.mark.anyio
 
 HEADERS = {"X-Amz-Target": "AmazonSQS.Test"}
@@ -148,3 +150,30 @@ async def test_answers_in_turn_go_to_those_who_asked(connect: Connect) -> None:
         bodies = [(await transport.request(b"{}", HEADERS, timeout_s=5)).body for _ in range(3)]
 
     assert bodies == [b'"1"', b'"2"', b'"3"']
+
+
+async def test_an_answer_counts_from_its_first_byte_and_not_from_its_last(connect: Connect) -> None:
+    """A lease must not be trusted longer because a large answer took its time."""
+    stamped = asyncio.Event()
+
+    class Watched(VirtualClock):
+        def now(self) -> float:
+            if server.requests:
+                stamped.set()
+            return super().now()
+
+    clock = Watched(start_at=0.0)
+    whole = answer(b'{"a":"' + b"x" * 1_000 + b'"}')
+
+    async def in_two_parts(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(whole[:500])
+        await writer.drain()
+        await stamped.wait()
+        clock.advance(100.0)
+        writer.write(whole[500:])
+
+    async with serving(in_two_parts) as server, connect(server.port, clock=clock) as transport:
+        got = await transport.request(b"{}", HEADERS, timeout_s=5)
+
+    assert got.first_byte_at == 0.0
+    assert clock.now() == 100.0

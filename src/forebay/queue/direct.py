@@ -33,6 +33,8 @@ from forebay.queue.transport import (
     unsent,
 )
 
+_NOT_YET = float("-inf")
+
 
 class _ClosedUnanswered(Exception):
     """The connection ended before the first byte of an answer."""
@@ -41,19 +43,6 @@ class _ClosedUnanswered(Exception):
 class _Connection(asyncio.Protocol):
     """One connection, idle or carrying one request."""
 
-    __slots__ = (
-        "_answer",
-        "_clock",
-        "_limit",
-        "_loop",
-        "_reader",
-        "_transport",
-        "closed",
-        "first_byte_at",
-        "idle_since",
-        "is_reusable",
-    )
-
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, limit_bytes: int) -> None:
         self._loop = loop
         self._clock = clock
@@ -61,7 +50,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._reader: AnswerReader | None = None
-        self.first_byte_at = 0.0
+        self.first_byte_at = _NOT_YET
         self.idle_since = 0.0
         self.is_reusable = True
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -77,7 +66,7 @@ class _Connection(asyncio.Protocol):
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
         self._reader = AnswerReader(limit_bytes=self._limit)
-        self.first_byte_at = 0.0
+        self.first_byte_at = _NOT_YET
         timer = self._loop.call_at(deadline_at, self._run_out)
         self._transport.write(request)
         try:
@@ -96,8 +85,8 @@ class _Connection(asyncio.Protocol):
 
     def forget_unless_made(self) -> None:
         """A connection that never came about is a closed one."""
-        if self._transport is None and not self.closed.done():
-            self.closed.set_result(None)
+        if self._transport is None:
+            self._mark_closed()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -107,7 +96,7 @@ class _Connection(asyncio.Protocol):
         if reader is None or answer is None or answer.done():
             self.abort()
             return
-        if not self.first_byte_at:
+        if self.first_byte_at == _NOT_YET:
             self.first_byte_at = self._clock.now()
         try:
             is_complete = reader.feed(data)
@@ -128,10 +117,13 @@ class _Connection(asyncio.Protocol):
         self.is_reusable = False
         answer = self._answer
         if answer is not None and not answer.done():
-            if self.first_byte_at:
+            if self.first_byte_at != _NOT_YET:
                 answer.set_exception(unanswered("AnswerCutOff", "the connection ended within the answer"))
             else:
                 answer.set_exception(_ClosedUnanswered(type(exc).__name__ if exc else "closed by the server"))
+        self._mark_closed()
+
+    def _mark_closed(self) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -185,11 +177,10 @@ class DirectTransport:
         """Close every connection and wait until each is closed."""
         self._is_closed = True
         self._idle.clear()
-        open_now = list(self._open)
-        for connection in open_now:
+        for connection in tuple(self._open):
             connection.abort()
-        if open_now:
-            await asyncio.wait([connection.closed for connection in open_now])
+        if self._open:
+            await asyncio.wait([connection.closed for connection in self._open])
 
     async def _send(self, request: bytes, deadline_at: float, is_repeatable: bool) -> Answer:
         kept = self._take_idle(IDLE_MAX_S if is_repeatable else IDLE_SAFE_S)
