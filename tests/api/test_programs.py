@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from forebay.cloud.sqs_server import SqsServer
@@ -41,6 +45,26 @@ async def main():
 asyncio.run(main())
 """
 
+CANARY = "canary-7f3a"
+
+FAILS = """
+import logging
+from forebay import Context, Reject, RetryLater, Worker
+worker = Worker("shop")
+@worker.job(attempts=1)
+async def raises(key: str) -> None:
+    raise ValueError(key)
+@worker.job(attempts=1)
+def raises_in_a_thread(key: str) -> None:
+    raise KeyError(key) from OSError(key)
+@worker.job
+async def wants_a_number(key: int) -> None: ...
+@worker.default
+async def wants_a_list(numbers: list[int]) -> None: ...
+if __name__ == "__main__":
+    worker.run()
+"""
+
 
 @pytest.fixture
 def environment() -> Iterator[Mapping[str, str]]:
@@ -54,9 +78,25 @@ def environment() -> Iterator[Mapping[str, str]]:
             "AWS_ENDPOINT_URL_SQS": cloud.service.url,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        made = "import boto3; print(boto3.client('sqs').create_queue(QueueName='shop')['QueueUrl'])"
-        url = run([sys.executable, "-c", made], {**variables, "AWS_DEFAULT_REGION": "eu-central-1"})
-        yield {**variables, "FOREBAY_QUEUE_URL": url.strip()}
+        with sqs_of(variables) as sqs:
+            url = sqs.create_queue(QueueName="shop")["QueueUrl"]
+        yield {**variables, "FOREBAY_QUEUE_URL": url}
+
+
+@contextmanager
+def sqs_of(environment: Mapping[str, str]) -> Iterator[Any]:
+    """boto3's client for the same service."""
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=environment["AWS_ENDPOINT_URL_SQS"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+    try:
+        yield sqs
+    finally:
+        sqs.close()
 
 
 def run(command: list[str], environment: Mapping[str, str], *, folder: Path = ROOT, status: int = 0) -> str:
@@ -89,7 +129,8 @@ def test_the_page_on_jobs_runs_as_it_stands(environment: Mapping[str, str], tmp_
 
 
 def test_a_worker_inside_another_program_works_until_it_is_told_to_stop(environment: Mapping[str, str]) -> None:
-    said = run([sys.executable, "-c", EMBEDS], environment)
+    # Short, because an idle worker would otherwise wait for its open poll, up to 20 s, before it leaves.
+    said = run([sys.executable, "-c", EMBEDS], {**environment, "FOREBAY_DRAIN": "1"})
 
     assert "0 [42]" in said
 
@@ -103,3 +144,31 @@ def test_a_program_without_its_queue_says_so_and_exits_as_the_command_line_does(
 
     assert "worker 'shop' declares nothing" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_no_body_argument_or_exceptions_words_get_into_logs_or_attributes(
+    environment: Mapping[str, str], tmp_path: Path, log: str
+) -> None:
+    """Four ways to the dead-letter queue: raised on the loop or in a thread, arguments or a body that do not fit."""
+    (tmp_path / "shop.py").write_text(FAILS, encoding="utf-8")
+    body = json.dumps({"key": CANARY})
+    with sqs_of(environment) as sqs:
+        dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+        for job in ("raises", "raises_in_a_thread", "wants_a_number", None):
+            named = {"job": {"DataType": "String", "StringValue": job}} if job else {}
+            sqs.send_message(QueueUrl=environment["FOREBAY_QUEUE_URL"], MessageBody=body, MessageAttributes=named)
+
+        said = run(
+            [sys.executable, "shop.py"],
+            {**environment, "FOREBAY_EXIT_WHEN_EMPTY": "1", "FOREBAY_DEAD_LETTER": dead, "FOREBAY_LOG": log},
+            folder=tmp_path,
+        )
+
+        asked = {"QueueUrl": dead, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
+        buried = sqs.receive_message(**asked)["Messages"]
+    notes = [one["MessageAttributes"]["forebay.error"]["StringValue"] for one in buried]
+    assert CANARY not in said
+    assert CANARY not in "".join(notes)
+    assert [one["Body"] for one in buried] == [body] * 4, "the bodies are unchanged"
+    assert sum("Input should be" in note for note in notes) == 2

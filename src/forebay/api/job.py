@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -47,6 +47,17 @@ class Declared:
         self.attempts_max = _checked_attempts(name, attempts_max)
         self.runs: Runs = "loop" if inspect.iscoroutinefunction(function) else "thread"
         self.signature = Signature(name, function)
+        self._arguments: Arguments | None = None
+
+    def written(self, arguments: Mapping[str, object]) -> str:
+        """Return the body that carries these arguments. Raises `JobError` when they do not fit."""
+        if not arguments:
+            return "{}"
+        if self._arguments is None:
+            from forebay.api.arguments import Arguments
+
+            self._arguments = Arguments(self.signature)
+        return self._arguments.write(arguments)
 
     def handler(self, *, is_default: bool = False) -> Handler:
         """Return the handler for a registry. Reads the annotations. Raises `JobError` when they make no sense."""
@@ -120,15 +131,8 @@ class Prepared(Generic[Arg]):
     def call(self, *args: Arg.args, **kwargs: Arg.kwargs) -> Call:
         """Return the job with these arguments, to be sent by `enqueue_many`."""
         arguments = self._declared.signature.bind(args, kwargs)
-        body = _arguments_of(self._declared).write(arguments) if arguments else "{}"
+        body = self._declared.written(arguments)
         return call_of(self._declared.name, self._queue(), body, self._delivery)
-
-
-@functools.cache
-def _arguments_of(declared: Declared) -> Arguments:
-    from forebay.api.arguments import Arguments
-
-    return Arguments(declared.signature)
 
 
 def limit_of(name: str, timeout: Duration | None, *, default_s: float) -> float:
