@@ -42,7 +42,7 @@ from forebay.protection.ecs import EcsProtection
 from forebay.protection.metadata import TaskIdentity, read_task_metadata
 from forebay.protection.policy import Policy
 from forebay.queue.calls import Caller
-from forebay.queue.resolve import ClientConfig
+from forebay.queue.resolve import ClientConfig, Resolver
 from forebay.queue.sqs import SqsSource
 from forebay.queue.wire import SqsClient
 from forebay.worker.driver import Driver
@@ -162,7 +162,9 @@ async def _work(
         server = HealthServer(health, clock, *options.health)
         opened.callback(server.close)
     sources = await _open_sources(options, reporter, opened)
-    protection = EcsProtection(options.agent_uri) if options.agent_uri and settings.protect != "never" else None
+    protection = (
+        EcsProtection(options.agent_uri, clock=clock) if options.agent_uri and settings.protect != "never" else None
+    )
     policy = Policy(
         mode=settings.protect,
         linger_s=settings.protection_linger_s,
@@ -194,9 +196,10 @@ async def _open_sources(options: RunOptions, reporter: Reporter, opened: AsyncEx
         config = replace(
             config, endpoint_url=options.endpoint or config.endpoint_url, region=options.region or config.region
         )
+    resolver = Resolver(config)
     sources: dict[str, SqsSource] = {}
     for address in options.queues:
-        client = SqsClient(Caller.from_config(address, config, notify=reporter.report))
+        client = SqsClient(Caller(address, resolver, notify=reporter.report))
         opened.push_async_callback(client.aclose)
         url = address if "://" in address else await _look_up(client, address, reporter)
         sources[url] = SqsSource(

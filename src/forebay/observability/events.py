@@ -150,6 +150,29 @@ _QUEUE = (
         Keep.IMPORTANT,
         per_second=1,
     ),
+    EventKind(
+        "message.corrupt",
+        Level.WARNING,
+        "{message_id} - not taken: {reason}; it comes back when its visibility timeout ends",
+        {**QUEUE, "message_id": "SQS's id of the message", "reason": "what does not fit, such as its checksum"},
+        Keep.IMPORTANT,
+    ),
+    EventKind(
+        "clock.corrected",
+        Level.WARNING,
+        "This machine's clock is {skew_s} s away from the service's; requests are signed with the service's time",
+        {"skew_s": "the service's clock less ours, in seconds"},
+        Keep.IMPORTANT,
+        per_second=1,
+    ),
+    EventKind(
+        "credentials.failed",
+        Level.WARNING,
+        "Credentials cannot be refreshed: {code}[: {detail}]",
+        {"code": "the provider's own word for the error", "detail": "the provider's explanation"},
+        Keep.IMPORTANT,
+        per_second=1,
+    ),
 )
 
 _PROTECTION = (
@@ -188,7 +211,7 @@ _PROTECTION = (
     EventKind(
         "protection.foreign",
         Level.WARNING,
-        "The task is protected by something else[ for {held_s} s]: another worker in the same task?",
+        "Task protection was changed by something else[, {held_s} s left][: {note}]",
         {"held_s": "for how much longer, in seconds", "note": "what to do about it"},
         Keep.IMPORTANT,
         per_second=1,
