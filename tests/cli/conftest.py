@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -44,8 +45,15 @@ class Cloud:
         return counts
 
 
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
+@contextmanager
+def a_cloud() -> Iterator[Cloud]:
+    """Run a cloud as long as the block lasts."""
     with SqsServer.in_thread() as sqs, EcsAgent.in_thread() as agent:
         create: Callable[[SqsServer], str] = lambda server: server.create_queue("jobs")  # noqa: E731
         yield Cloud(sqs, agent, sqs.call(create))
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with a_cloud() as cloud:
+        yield cloud

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.cli.command import PATIENCE_S, forebay, run, surroundings
-from tests.cli.conftest import Cloud
+from tests.cli.conftest import Cloud, a_cloud
 
 from forebay.observability.events import CATALOGUE, COMMON_FIELDS, LEDGER
 
@@ -60,9 +60,16 @@ def send(cloud: Cloud, folder: Path, job: str | None, *bodies: str) -> None:
     assert run("send", *bodies, *named, cwd=folder, env=cloud.env).status == 0
 
 
-@pytest.fixture
-def shop_events(cloud: Cloud, folder: Path) -> list[str]:
-    """The lines of a run over jobs that succeed, fail and are hopeless, with a canary in every body."""
+@pytest.fixture(scope="module")
+def shop_events(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines of one run over jobs that succeed, fail and are hopeless, with a canary in every body."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "shop.py").write_text(JOBS)
+    with a_cloud() as cloud:
+        return _lines_of_a_run(cloud, folder)
+
+
+def _lines_of_a_run(cloud: Cloud, folder: Path) -> list[str]:
     dead = cloud.sqs.call(lambda server: server.create_queue("dead"))
     for job in ("charge", "pay", "nosuch"):
         send(cloud, folder, job, json.dumps({"card": CANARY}))

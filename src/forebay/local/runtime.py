@@ -111,8 +111,7 @@ class LocalRun:
                 status = await self._work(here)
             finally:
                 await self._end_worker()
-                for number in STOPPING_SIGNALS:
-                    loop.remove_signal_handler(number)
+                _ignore_signals(loop)
             return self._told(status)
 
     def _create_queues(self) -> None:
@@ -206,6 +205,16 @@ class LocalRun:
             self._tell(f"the worker was ended by {signal.Signals(-status).name}")
             return 1
         return status or (1 if given_up else 0)
+
+
+def _ignore_signals(loop: asyncio.AbstractEventLoop) -> None:
+    """The work is over. What still comes must not kill us by default handling before we have told how it went."""
+    # Blocked meanwhile: taking the loop's handler away brings the default one back for a moment.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
+    for number in STOPPING_SIGNALS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _messages(stats: Mapping[str, Any], url: str) -> int:
