@@ -123,7 +123,7 @@ async def serve_worker(worker: Worker, options: RunOptions, *, stop: Stop | None
             driver.stop("asked to stop")
 
     async with AsyncExitStack() as opened:
-        stopped = await _work(worker.registry, worker.name, options, reporter, clock, opened, obey)
+        stopped = await _work(worker, options, reporter, clock, opened, obey)
     reporter.close()
     return stopped.status
 
@@ -143,12 +143,11 @@ class LoggedLines:
 
 async def _run(worker: Worker, options: RunOptions, reporter: Reporter, clock: Clock, signals: StopSignals) -> Stopped:
     async with AsyncExitStack() as opened:
-        return await _work(worker.registry, worker.name, options, reporter, clock, opened, signals.obey)
+        return await _work(worker, options, reporter, clock, opened, signals.obey)
 
 
 async def _work(
-    registry: Registry,
-    name: str,
+    worker: Worker,
     options: RunOptions,
     reporter: Reporter,
     clock: Clock,
@@ -156,12 +155,14 @@ async def _work(
     watch: Watch,
 ) -> Stopped:
     settings = options.settings
+    registry = worker.registry
     rng = random.Random()
     health = HealthState(clock.now())
     if options.health is not None:
         server = HealthServer(health, clock, *options.health)
         opened.callback(server.close)
     sources = await _open_sources(options, reporter, opened)
+    worker.home.works(list(sources))  # What a handler enqueues goes to the queue that is being worked.
     protection = (
         EcsProtection(options.agent_uri, clock=clock) if options.agent_uri and settings.protect != "never" else None
     )
@@ -179,7 +180,7 @@ async def _work(
     )
     identity = await _identity(options)
     started_at = clock.now()
-    reporter.report("worker.started", _started_fields(name, registry, options, list(sources), identity))
+    reporter.report("worker.started", _started_fields(worker.name, registry, options, list(sources), identity))
     if protection is None and settings.protect != "never":
         reporter.report("protection.absent", {})
     ended = await _drive(driver, watch)
