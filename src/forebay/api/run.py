@@ -225,11 +225,12 @@ async def _look_up(client: SqsClient, name: str, reporter: Reporter) -> str:
 
 
 async def _drive(driver: Driver, watch: Watch) -> Exit:
+    ended: list[Exit] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch, driver)
-        ended = await driver.run()
+        ended.append(await driver.run())
         tasks.cancel_scope.cancel()
-    return ended
+    return ended[0]
 
 
 def _executors(registry: Registry, slots: int) -> dict[str, Executor]:

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from types import FrameType
 
 import anyio
-import anyio.lowlevel
 
 from forebay.worker.driver import Driver
 from forebay.worker.inbox import soon_on_this_loop
