@@ -35,7 +35,7 @@ run: setup ## See it work: queue, ECS agent and a worker on this machine
 
 .PHONY: test
 test: check ## All checks and all tests; under 6 minutes on two cores
-	$(PYTEST)
+	$(BIN)/python -m tests.suite
 
 .PHONY: check
 check: setup ## Format, lint, types (mypy and pyright, both strict) and layers; no test is run

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from tests import suite
 
 from forebay.queue.grants import ACTION_OF
 
@@ -138,6 +139,22 @@ def test_hooks_before_a_commit_use_the_tools_of_the_virtual_environment() -> Non
     assert re.findall(r"^ +- repo: (\S+)", text, re.MULTILINE) == ["local"]
     assert entries
     assert all(entry.startswith(".venv/bin/") for entry in entries)
+
+
+def test_the_last_line_of_all_tests_adds_both_passes_up(tmp_path: Path) -> None:
+    """An error of a fixture is a failure, and a pass that could write no report counts as one."""
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite tests="9" failures="1" errors="1" skipped="2"/></testsuites>', encoding="utf-8"
+    )
+
+    total = suite.added([suite.count(report), suite.count(tmp_path / "missing.xml")])
+
+    assert str(total) == "5 passed, 3 failed, 2 skipped"
+
+
+def test_all_tests_are_in_one_of_the_two_passes() -> None:
+    assert set(suite.PASSES) == {"processes", "not processes"}
 
 
 # ── set-up, on copies ──────────────────────────────────────────────────────────────────────────────────────

@@ -21,13 +21,29 @@ CODE_FOLDERS = ("src", "tests", "benchmarks", "examples")
 GENERATED = re.compile(r"^(\.git|\.venv.*|\..*_cache|\.hypothesis|\.benchmarks|__pycache__|node_modules|build|dist)$")
 
 MODULE_LINES_MAX = 250
-LONGER_MODULE_LINES_MAX = 400
-LONGER_MODULES: dict[str, str] = {
-    "src/forebay/worker/vocabulary.py": "a list of small values with no behaviour; it is read like a table",
+TEST_MODULE_LINES_MAX = 500
+LONGER_MODULES: dict[str, tuple[int, str]] = {
+    "src/forebay/api/run.py": (
+        310,
+        "the composition of a run, in the order in which it is put together and taken apart",
+    ),
+    "src/forebay/observability/events.py": (270, "the catalogue of events; it is read like a table"),
+    "src/forebay/testing/world_checks.py": (280, "the invariants, all in one place so that none is overlooked"),
+    "src/forebay/testing/world_service.py": (260, "the simulated service: one method for each call"),
+    "src/forebay/worker/driver.py": (360, "one method for each command; the calls under way are its only state"),
+    "src/forebay/worker/engine.py": (600, "what each fact means, in one state machine; its parts already have modules"),
+    "src/forebay/worker/settling.py": (310, "the three ways to end a lease, and what is done when one fails"),
+    "src/forebay/worker/vocabulary.py": (330, "a list of small values with no behaviour; it is read like a table"),
 }
+"""Module → the lines that it may have, and why they are more than others'."""
 
 FUNCTION_LINES_MAX = 40
-LONGER_FUNCTIONS: dict[str, str] = {}
+LONGER_FUNCTIONS: dict[str, str] = {
+    "src/forebay/testing/world_faults.py:call": "every fault of a call, one case after the other",
+    "src/forebay/testing/world_process.py:__init__": "lists the state, a line each",
+    "src/forebay/worker/driver.py:__init__": "lists the state, a line each",
+    "src/forebay/worker/engine.py:__init__": "lists the state, a line each",
+}
 
 MAY_NAME_ALL_ADDRESSES: dict[str, str] = {
     "src/forebay/cli/health.py": "a worker that listens everywhere in its container is asked at the loopback address",
@@ -121,7 +137,7 @@ def test_modules_stay_short_enough_to_be_read_in_one_sitting() -> None:
     findings: list[str] = []
     for path in _files(".py", under=("src",)):
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        lines_max = LONGER_MODULE_LINES_MAX if _name(path) in LONGER_MODULES else MODULE_LINES_MAX
+        lines_max, _ = LONGER_MODULES.get(_name(path), (MODULE_LINES_MAX, ""))
         if lines > lines_max:
             findings.append(f"{_name(path)} has {lines} lines, more than {lines_max}: split it by idea")
 
@@ -130,16 +146,15 @@ def test_modules_stay_short_enough_to_be_read_in_one_sitting() -> None:
 
 def test_test_modules_stay_short_enough_too() -> None:
     findings = [
-        f"{_name(path)} has {lines} lines, more than {LONGER_MODULE_LINES_MAX}: split it by idea"
+        f"{_name(path)} has {lines} lines, more than {TEST_MODULE_LINES_MAX}: split it by idea"
         for path in _files(".py", under=("tests", "benchmarks", "examples"))
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGER_MODULE_LINES_MAX
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > TEST_MODULE_LINES_MAX
     ]
 
     _none(findings)
 
 
 def test_functions_fit_on_a_screen() -> None:
-    """Lines of the whole function without its docstring."""
     findings: list[str] = []
     for name, tree in _modules("src"):
         for function in _functions(tree):
@@ -152,13 +167,15 @@ def test_functions_fit_on_a_screen() -> None:
 
 
 def _function_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    assert function.end_lineno is not None
-    lines = function.end_lineno - function.lineno + 1
-    first = function.body[0]
+    """The lines of the body: the signature of a command lists its options, and the docstring is for the reader."""
+    body = function.body
+    first = body[0]
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        assert first.end_lineno is not None
-        lines -= first.end_lineno - first.lineno + 1
-    return lines
+        body = body[1:]
+    if not body:
+        return 0
+    assert body[-1].end_lineno is not None
+    return body[-1].end_lineno - body[0].lineno + 1
 
 
 def test_every_exception_to_the_lengths_is_still_needed() -> None:

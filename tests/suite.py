@@ -1,0 +1,72 @@
+"""All tests, in two passes: real processes first, then everything else, each on two workers at once.
+
+Rules kept here and nowhere else:
+
+1. Tests of real processes mostly wait, for time-outs and for each other; they never share the machine with tests that
+   compute, which would make them late.
+2. The second pass runs even if the first has failed, so that one run tells everything.
+3. The last line adds the passes up, so that the count of a run can be read from it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+PASSES = ("processes", "not processes")
+WORKERS = 2
+NO_TESTS_COLLECTED = 5
+
+
+class Count(NamedTuple):
+    """What became of the tests of a run."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def count(report: Path) -> Count:
+    """Read a report in JUnit's form. What pytest calls an error (of set-up, say) is a failure here."""
+    if not report.exists():  # The run ended before it could write one, and has said why.
+        return Count(failed=1)
+    total = failed = skipped = 0
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        total += int(suite.get("tests", 0))
+        failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped += int(suite.get("skipped", 0))
+    return Count(total - failed - skipped, failed, skipped)
+
+
+def added(counts: list[Count]) -> Count:
+    return Count(*(sum(column) for column in zip(*counts, strict=True)))
+
+
+def main(arguments: list[str]) -> int:
+    """Run both passes with further arguments for pytest. Return 0 if every test passed."""
+    counts: list[Count] = []
+    status = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for number, marks in enumerate(PASSES):
+            report = Path(folder) / f"{number}.xml"
+            command = [sys.executable, "-m", "pytest", "-q", "-m", marks, f"--numprocesses={WORKERS}"]
+            ended = subprocess.run(
+                [*command, "--dist=worksteal", f"--junit-xml={report}", *arguments], check=False
+            ).returncode
+            if ended != NO_TESTS_COLLECTED:
+                status = status or ended
+                counts.append(count(report))
+    total = added(counts)
+    print(total, flush=True)
+    return status or (1 if total.failed or not total.passed else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
