@@ -117,7 +117,7 @@ class World:
         """How long a message that nobody works on may stay hidden yet."""
         now = self.time.now
         hidden_s = [known.hidden_until - now for known in self.service.by_body.values() if not known.is_deleted]
-        return max([0.0, *(s for s in hidden_s if s < PARKED_S)]) + self.plan.limit_max_s
+        return max([0.0, *(s for s in hidden_s if s < PARKED_S)]) + 2 * self.plan.limit_max_s
 
     def _arrive(self, arrival: Arrival) -> None:
         self._to_arrive -= 1

@@ -38,7 +38,7 @@ NEVER = float("inf")
 DELIVERY_MAX_S = 0.005
 """How long an end may take from the executor to the control loop."""
 
-_CALM_CODE = {"fail": 0.05, "postpone": 0.0, "reject": 0.0, "crash": 0.0, "extend": 0.0, "never_end": 0.0, "long": 0.0}
+_CALM_CODE = dict.fromkeys(("postpone", "reject", "crash", "cancel", "extend", "never_end", "long"), 0.0)
 
 
 class Code(Holder):
@@ -94,7 +94,7 @@ class Executor:
 
     def calm(self) -> None:
         """What starts from now on is short and mostly succeeds."""
-        self._code_plan = replace(self._code_plan, **_CALM_CODE)
+        self._code_plan = replace(self._code_plan, fail=min(0.05, self._code_plan.fail), **_CALM_CODE)
 
     def start(self, attempt: Attempt, known: Known) -> Code:
         """Run an attempt."""
@@ -133,6 +133,8 @@ class Executor:
 
     def _draw_length_s(self, plan: CodePlan, limit_s: float) -> float:
         rng = self._rng
+        if plan.lasts_s is not None:
+            return plan.lasts_s
         if rng.random() < plan.long:
             # Renewals cost the simulation time, so nothing runs for more than forty leases.
             return min(limit_s * rng.uniform(0.1, 1.5), 40.0 * self._plan.settings.visibility_s)
@@ -147,8 +149,10 @@ class Executor:
             return Postponed(rng.choice([None, 0.0, 0.5, 7.0, 100.0, 100_000.0]))
         if (dice := dice - plan.reject) < 0:
             return Rejected("no use")
-        if dice - plan.crash < 0:
+        if (dice := dice - plan.crash) < 0:
             return Crashed(-9)
+        if dice - plan.cancel < 0:
+            return Interrupted()
         return SUCCEEDED
 
     def _ask_for_time(self, code: Code, by_s: float) -> None:

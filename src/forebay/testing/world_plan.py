@@ -105,11 +105,15 @@ class CodePlan:
     postpone: float
     reject: float
     crash: float
+    cancel: float
+    """Ended as interrupted though we did not ask: a task of the user's own cancelled it."""
     extend: float
     ignore_interrupts: float
     never_end: float
     long: float
     """Share of attempts whose length is drawn up to beyond the job's limit; the others are short."""
+    lasts_s: float | None = None
+    """How long every attempt lasts, for worlds made by hand. None draws it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,7 @@ class ReleaseChecks:
     def _check_polls(self, source: str, code: Code | None, entry: Entry) -> None:
         """An open poll of ours would take it again at once."""
         witness = self._witness
-        gives_back = code is None or isinstance(code.ended_with, Interrupted | None)
-        if (not gives_back and witness.leaving.stop_at is None) or entry.seconds >= PARKED_S:
+        if (code is not None and witness.leaving.stop_at is None) or entry.seconds >= PARKED_S:
             return
         if witness.now + entry.seconds < witness.polls.ends_at(source):
             self._broken("8: release beside a poll", f"attempt {entry.number} comes back before our poll has ended")

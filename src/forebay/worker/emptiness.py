@@ -21,8 +21,10 @@ RECOUNT_S = 1.0
 class Finding(IntEnum):
     UNKNOWN = 0
     COUNTING = 1
-    NUMBERS_ARE_ZERO = 2
-    EMPTY = 3
+    COUNTING_IN_VAIN = 2
+    """Something came after the question was put: its answer is about a time before."""
+    NUMBERS_ARE_ZERO = 3
+    EMPTY = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -48,21 +50,22 @@ class Emptiness:
     def undo(self) -> None:
         """Something is there."""
         for key in self.keys:
-            if self.findings[key] is not Finding.COUNTING:
-                self.findings[key] = Finding.UNKNOWN
+            is_asked = self.findings[key] in (Finding.COUNTING, Finding.COUNTING_IN_VAIN)
+            self.findings[key] = Finding.COUNTING_IN_VAIN if is_asked else Finding.UNKNOWN
             self.waited_s[key] = 0.0
 
     def polled_empty(self, key: str, *, waited_s: float, now: float) -> None:
-        """A receive came back with nothing."""
+        """A receive came back with nothing, while nothing was held here."""
         self.waited_s[key] += waited_s
         has_waited = self.waited_s[key] >= WAIT_MAX_S and now >= self.retry_hidden_until
         if self.findings[key] is Finding.NUMBERS_ARE_ZERO or (not self.may_count[key] and has_waited):
             self.findings[key] = Finding.EMPTY
 
     def counted(self, event: Counted, *, is_denied: bool, now: float) -> None:
+        is_in_vain = self.findings[event.source] is Finding.COUNTING_IN_VAIN
         self.findings[event.source] = Finding.UNKNOWN
         if event.counts is not None and event.counts.is_empty:
-            self.findings[event.source] = Finding.NUMBERS_ARE_ZERO
+            self.findings[event.source] = Finding.UNKNOWN if is_in_vain else Finding.NUMBERS_ARE_ZERO
         elif is_denied:
             self.may_count[event.source] = False
         else:

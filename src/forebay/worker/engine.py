@@ -243,7 +243,7 @@ class Engine:
         if self._emptiness is not None:
             if messages:
                 self._emptiness.undo()
-            else:
+            elif not desk.records:
                 self._emptiness.polled_empty(event.source, waited_s=poll.wait_s if poll else 0.0, now=now)
         for message in messages:
             self._take(message, event.asked_at, anchor_at, visibility_s, now)
@@ -339,7 +339,6 @@ class Engine:
         if not self._to_start:
             return
         desk = self._desk
-        gives_back = self._guarding.is_paused or desk.is_stopping
         attempts: list[Attempt] = []
         still: list[Record] = []
         for record in self._to_start:
@@ -350,7 +349,7 @@ class Engine:
                     still.append(record)
                     continue
                 attempts.append(self._started(record, now))
-            elif gives_back:
+            elif self._gives_back(record):
                 self._give_back(record, now)
             else:
                 still.append(record)
@@ -358,6 +357,16 @@ class Engine:
         if attempts:
             self._guarding.started(now)
             desk.commands.append(Start(attempts))
+
+    def _gives_back(self, record: Record) -> bool:
+        """Whether another worker should have what waits here.
+
+        In a pause it stays until our polls have ended, for an open one would take it again. Should the pause end first,
+        it is started after all.
+        """
+        if self._desk.is_stopping:
+            return True
+        return self._guarding.is_paused and record.renewing is None and not self._polling.is_open(record.source)
 
     def _started(self, record: Record, now: float) -> Attempt:
         attempt = record.attempt
@@ -419,27 +428,31 @@ class Engine:
     # ── ending ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _finished(self, event: Finished, now: float) -> None:
+        desk = self._desk
         conclusions: list[Conclusion] = []
         for ended in event.ended:
-            record = self._desk.records.get(ended.number)
-            if record is not None and record.state is State.RUNNING:
+            record = desk.records.get(ended.number)
+            if record is not None and (record.state is State.RUNNING or self._settling.withdraw(record)):
                 conclusions.append(self._end(record, ended, now))
-            else:
+            if desk.is_stopping:
                 self._stopping.ended(ended.number)
         if conclusions:
-            self._desk.commands.append(Conclude(conclusions))
+            desk.commands.append(Conclude(conclusions))
 
     def _end(self, record: Record, ended: Ended, now: float) -> Conclusion:
         outcome = self._as_interrupted(record, ended.outcome)
         record.outcome = outcome
         attempt = record.attempt
-        self._leave_slot(record)
+        if record.state is State.RUNNING:
+            self._leave_slot(record)
         attempts = attempts_allowed(
             attempts_max=self._registry[attempt.job].attempts_max,
             receive_count_max=self._receive_count_max[record.source],
         )
         what = settlement(outcome, receive_count=attempt.message.receive_count, attempts=attempts, rng=self._desk.rng)
         word, delay_s, column = _in_words(what)
+        if word == "bury" and self._descriptions[record.source] is None:
+            word = "park"
         if record.is_lease_lost:
             word = "none"
             self._settling.drop(record, "lease_lost")

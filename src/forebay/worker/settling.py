@@ -3,8 +3,8 @@
 Rules kept here and nowhere else:
 
 1. Nothing is settled without trust in its lease; what lost it meanwhile is counted as lost.
-2. A release waits for a renewal that is under way, and, when it gives back what never ran or we are stopping, for
-   every poll of ours on that source to end: an open poll would take it again.
+2. A release waits for a renewal that is under way, and, when we are stopping, for every poll of ours on that source
+   to end: an open poll would take it again.
 3. A copy in the dead-letter queue is confirmed before the original is deleted. With no such queue nothing is
    deleted: the message is parked, hidden for as long as SQS allows, and reported once.
 4. What fails and may succeed later is tried again for as long as the lease is trusted.
@@ -104,16 +104,16 @@ class Settling:
             self._desk.commands.append(Bury(record.source, record.number, message, error))
         else:
             assert isinstance(settlement, SettleByRelease), settlement
-            if self._must_wait(record, settlement):
+            if self._must_wait(record):
                 self._held_back[record.number] = record
             else:
                 self._release(record, settlement.delay_s, now)
 
-    def _must_wait(self, record: Record, settlement: SettleByRelease) -> bool:
+    def _must_wait(self, record: Record) -> bool:
         if record.renewing is not None:
             return True
-        gives_back = not settlement.is_retry and record.column != "parked"
-        return (gives_back or self._desk.is_stopping) and self._polls_open(record.source)
+        # While we go on working, polls follow upon polls: a release that waited for them all might wait for ever.
+        return self._desk.is_stopping and record.column != "parked" and self._polls_open(record.source)
 
     def _release(self, record: Record, delay_s: float, now: float) -> None:
         record.is_settling_now = True
@@ -128,9 +128,17 @@ class Settling:
         for number, record in list(self._held_back.items()):
             settlement = record.settlement
             assert isinstance(settlement, SettleByRelease), settlement
-            if not self._must_wait(record, settlement):
+            if not self._must_wait(record):
                 del self._held_back[number]
                 self._release(record, settlement.delay_s, now)
+
+    def withdraw(self, record: Record) -> bool:
+        """Take back the release of an attempt that was given up and has ended after all. False if it is too late."""
+        if record.outcome is not None or record.is_settling_now:
+            return False
+        self._held_back.pop(record.number, None)
+        self._again.cancel(record.number)
+        return True
 
     def force(self, *, delay_of: Callable[[str], float], now: float) -> None:
         """Release what is held back although polls may be open; `delay_of` a source outlasts them."""
