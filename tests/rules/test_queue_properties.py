@@ -17,8 +17,8 @@ from tests.rules.queues import EPOCH_MS
 
 from forebay.rules.queue_semantics import Delivery, QueueService, SendEntry, ServiceFailure, Waiter
 
-RETENTION_S = 3_600
-RECEIVES_MAX = 3
+RECEIVES_MAX = 2
+RETENTIONS_S = (3_600, 1_209_600, 1_209_600)
 
 
 @dataclass
@@ -46,13 +46,18 @@ class QueueMachine(RuleBasedStateMachine):
         self.known: dict[str, Known] = {}
         self.waiters: list[Waiter] = []
 
-    @initialize(seed=st.integers(0, 1_000), is_sampled=st.booleans())
-    def create(self, seed: int, is_sampled: bool) -> None:
+    @initialize(
+        seed=st.integers(0, 1_000),
+        is_sampled=st.sampled_from([False, False, True]),
+        retention_s=st.sampled_from(RETENTIONS_S),
+    )
+    def create(self, seed: int, is_sampled: bool, retention_s: int) -> None:
+        self.retention_s = retention_s
         self.service = QueueService("eu-west-1", "1", Random(seed), epoch_ms=EPOCH_MS)
         self.dead = self.service.create_queue("dead", {"MessageRetentionPeriod": "1209600"}, now=0.0)
         policy = json.dumps({"deadLetterTargetArn": self.service.arn("dead"), "maxReceiveCount": RECEIVES_MAX})
         self.url = self.service.create_queue(
-            "jobs", {"RedrivePolicy": policy, "MessageRetentionPeriod": str(RETENTION_S)}, now=0.0
+            "jobs", {"RedrivePolicy": policy, "MessageRetentionPeriod": str(retention_s)}, now=0.0
         )
         self.service.modes(self.url).is_sampled = is_sampled
         self.is_sampled = is_sampled
@@ -75,6 +80,22 @@ class QueueMachine(RuleBasedStateMachine):
             assert len(answer) == min(count_max, len(deliverable))
         self.delivered(answer, visibility_s)
 
+    @rule(visibility_s=st.sampled_from([1, 30]), gives_back=st.booleans())
+    def receive_and_settle(self, visibility_s: int, gives_back: bool) -> None:
+        """What a worker does most: take one, and be done with it or not."""
+        answer = self.service.receive(self.url, now=self.now, wait_s=0, visibility_s=visibility_s)
+        assert isinstance(answer, list)
+        self.delivered(answer, visibility_s)
+        for delivery in answer:
+            known = self.known[delivery.content.message_id]
+            if gives_back:
+                self.service.change_visibility(self.url, delivery.receipt, 0, now=self.now)
+                known.hidden_until = self.now
+                self.collect()
+            else:
+                self.service.delete(self.url, delivery.receipt, now=self.now)
+                known.place = "deleted"
+
     @rule(wait_s=st.integers(1, 20), visibility_s=st.sampled_from([1, 30]))
     def poll(self, wait_s: int, visibility_s: int) -> None:
         answer = self.service.receive(
@@ -88,7 +109,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.delivered(answer, visibility_s)
 
     @precondition(lambda self: any(known.receipts for known in self.known.values()))
-    @rule(data=st.data(), seconds=st.sampled_from([0, 1, 60, 43_200]))
+    @rule(data=st.data(), seconds=st.sampled_from([0, 0, 1, 60, 43_199]))
     def change(self, data: st.DataObject, seconds: int) -> None:
         known, receipt = self.draw_receipt(data)
         try:
@@ -100,6 +121,8 @@ class QueueMachine(RuleBasedStateMachine):
         else:
             assert known.place == "queue"
             assert receipt == known.receipts[-1]
+            assert known.is_in_flight(self.now)
+            assert self.now - known.received_at + seconds <= 43_200
             known.hidden_until = self.now + seconds
         self.collect()
 
@@ -114,7 +137,7 @@ class QueueMachine(RuleBasedStateMachine):
         if is_ours:
             known.place = "deleted"
 
-    @rule(seconds=st.sampled_from([0.5, 1.0, 30.0, 600.0, 4_000.0, 43_200.0]))
+    @rule(seconds=st.sampled_from([0.5, 1.0, 1.0, 30.0, 30.0, 600.0, 4_000.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
         self.service.advance(self.now)
@@ -161,7 +184,7 @@ class QueueMachine(RuleBasedStateMachine):
         if not hasattr(self, "service"):
             return
         for known in self.known.values():
-            if known.place == "queue" and known.sent_at + RETENTION_S <= self.now:
+            if known.place == "queue" and known.sent_at + self.retention_s <= self.now:
                 known.place = "expired"
         shown = self.service.get_queue_attributes(self.dead, ["All"], now=self.now)
         dead = int(shown["ApproximateNumberOfMessages"])
@@ -187,5 +210,5 @@ class QueueMachine(RuleBasedStateMachine):
             assert not [known for known in self.visible() if len(known.receipts) < RECEIVES_MAX]
 
 
-QueueMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+QueueMachine.TestCase.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
 TestQueueMachine = QueueMachine.TestCase
