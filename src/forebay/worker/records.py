@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from forebay.model import Attempt, Outcome
+from forebay.queue.port import Description
 from forebay.settings import WorkerSettings
 from forebay.worker.ledger import Column, Ledger
 from forebay.worker.retry import Settlement
@@ -70,6 +71,11 @@ class Record:
     def number(self) -> int:
         return self.attempt.number
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether its code was told to end, did not, and is not waited for any more."""
+        return self.state is State.SETTLING and self.outcome is None and self.deadline_at > 0.0
+
 
 @dataclass(slots=True, eq=False)
 class Desk:
@@ -78,6 +84,8 @@ class Desk:
     settings: WorkerSettings
     rng: Random
     ledger: Ledger = field(default_factory=Ledger)
+    descriptions: dict[str, Description] = field(default_factory=dict[str, Description])
+    """What each source has said of itself. Complete from the start: an unknown source has said nothing."""
     records: dict[int, Record] = field(default_factory=dict[int, Record])
     by_message: dict[tuple[str, str], Record] = field(default_factory=dict[tuple[str, str], Record])
     commands: list[Command] = field(default_factory=list[Command])

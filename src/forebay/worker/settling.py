@@ -12,11 +12,11 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from forebay.errors import Fault, FaultKind
 from forebay.settings import VISIBILITY_CEILING_S
+from forebay.worker.error_note import error_note
 from forebay.worker.leasing import Leasing
 from forebay.worker.ledger import Column
 from forebay.worker.memory import Memory
@@ -38,14 +38,10 @@ class Settling:
         leasing: Leasing,
         *,
         polls_open: Callable[[str], bool],
-        has_dead_letter: Callable[[str], bool],
-        error_of: Callable[[Record, str], Mapping[str, Any]],
     ) -> None:
         self._desk = desk
         self._leasing = leasing
         self._polls_open = polls_open
-        self._has_dead_letter = has_dead_letter
-        self._error_of = error_of
         self._again = Timers()
         self._held_back: dict[int, Record] = {}
         self._deletes: dict[str, list[Entry]] = {}
@@ -73,7 +69,7 @@ class Settling:
         if record.is_lease_lost or now >= record.trusted_until:
             self.lost(record, "expired before it was settled")
             return
-        if isinstance(settlement, SettleByBurial) and not self._has_dead_letter(record.source):
+        if isinstance(settlement, SettleByBurial) and self._desk.descriptions[record.source].dead_letter is None:
             self._park(record, settlement.reason, now)
             return
         self._act(record, now)
@@ -99,7 +95,7 @@ class Settling:
             self._deletes.setdefault(record.source, []).append(Entry(record.number, record.receipt))
         elif isinstance(settlement, SettleByBurial):
             record.is_settling_now = True
-            error = self._error_of(record, settlement.reason)
+            error = error_note(record, settlement.reason, detail=self._desk.settings.dead_letter_detail)
             message = record.attempt.message
             self._desk.commands.append(Bury(record.source, record.number, message, error))
         else:

@@ -11,14 +11,14 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import ceil
 
 from forebay.worker.drain import VISIBLE_AFTER_S, Drain, Phase
 from forebay.worker.ledger import Column
 from forebay.worker.polling import Polling
-from forebay.worker.records import Desk, Record, State, about
+from forebay.worker.records import Desk, State, about
 from forebay.worker.retry import SettleByRelease
+from forebay.worker.running import Running
 from forebay.worker.settling import Settling
 from forebay.worker.vocabulary import AbandonPolls, Exit, Notify
 
@@ -31,17 +31,12 @@ class Stopping:
         desk: Desk,
         polling: Polling,
         settling: Settling,
-        *,
-        interrupt: Callable[[Record], None],
-        leave_slot: Callable[[Record], None],
+        running: Running,
     ) -> None:
         self._desk = desk
         self._polling = polling
         self._settling = settling
-        self._interrupt = interrupt
-        self._leave_slot = leave_slot
-        self._given_up: set[int] = set()
-        """Attempts whose code would not end, and has not ended since."""
+        self._running = running
         self.drain = Drain()
 
     def begin(self, reason: str, now: float, *, status: int = 0) -> None:
@@ -86,7 +81,7 @@ class Stopping:
             self._end_polls(now)
             for record in list(self._desk.records.values()):
                 if record.state is State.RUNNING:
-                    self._interrupt(record)
+                    self._running.interrupt(record)
         if drain.phase is Phase.INTERRUPTING and (now >= drain.obey_until or self._desk.running == 0):
             drain.phase = Phase.LEAVING
             self._give_up_running(now)
@@ -106,22 +101,18 @@ class Stopping:
     def _give_up_running(self, now: float) -> None:
         """Release what would not end. Its slot counts as free, for nothing is received any more."""
         for record in [record for record in self._desk.records.values() if record.state is State.RUNNING]:
-            self._given_up.add(record.number)
+            self._running.given_up.add(record.number)
             self._desk.report(
                 "attempt.stuck",
                 **about(record),
                 ran_s=round(now - record.started_at, 3),
             )
-            self._leave_slot(record)
+            self._running.leave_slot(record)
             delay_s = self.drain.exit_at - now + VISIBLE_AFTER_S
             column: Column = "lease_lost" if record.is_lease_lost else "released"
             self._settling.begin(record, SettleByRelease(delay_s, is_retry=False), column, now=now)
 
-    def ended(self, number: int) -> None:
-        """Code that had been given up has ended after all."""
-        self._given_up.discard(number)
-
     def _leave(self) -> None:
         self.drain.phase = Phase.GONE
         status = self.drain.status or (1 if self._settling.unconfirmed else 0)
-        self._desk.commands.append(Exit(status, self.drain.reason, bool(self._given_up)))
+        self._desk.commands.append(Exit(status, self.drain.reason, bool(self._running.given_up)))

@@ -1,0 +1,233 @@
+"""Attempts from their start to their end: which may start, how long they may run, and what their end leads to.
+
+Rules kept here and nowhere else:
+
+1. A job starts only under a trusted lease, and only while protection is held or not needed.
+2. A slot is left when the attempt has ended, or when it is certain that it will not start.
+3. What was lost while it ran is settled in no way; its handler has been told.
+4. Code that does not end at its limit keeps its slot and its lease; it is reported, not abandoned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from forebay.handlers.executor import Ended
+from forebay.handlers.registry import Registry
+from forebay.model import Attempt, Interrupted, Outcome, Succeeded, TimedOut
+from forebay.settings import VISIBILITY_CEILING_S
+from forebay.worker.guarding import Guarding
+from forebay.worker.ledger import Column
+from forebay.worker.records import Desk, Record, State, about
+from forebay.worker.retry import (
+    GIVE_BACK,
+    SettleByBurial,
+    SettleByDelete,
+    SettleByRelease,
+    Settlement,
+    attempts_allowed,
+    settlement,
+)
+from forebay.worker.settling import Settling
+from forebay.worker.timers import Timers
+from forebay.worker.vocabulary import Conclude, Conclusion, ExtendRequested, Finished, Interrupt, Notify, Start
+
+
+class Running:
+    """Every record that waits to start or runs."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        registry: Registry,
+        settling: Settling,
+        guarding: Guarding,
+        *,
+        polls_open: Callable[[str], bool],
+    ) -> None:
+        self._desk = desk
+        self._registry = registry
+        self._settling = settling
+        self._guarding = guarding
+        self._polls_open = polls_open
+        self._deadlines = Timers()
+        self.to_start: list[Record] = []
+        """Records that wait for protection, in the order of their coming."""
+        self.given_up: set[int] = set()
+        """Attempts whose code would not end when we had to leave, and has not ended since."""
+        self.retry_hidden_until = 0.0
+        """Until when a message that we gave back with a delay stays hidden."""
+
+    @property
+    def wake_at(self) -> float | None:
+        return self._deadlines.next_at
+
+    # ── starting ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def start_what_may(self, now: float) -> None:
+        if not self.to_start:
+            return
+        desk = self._desk
+        attempts: list[Attempt] = []
+        still: list[Record] = []
+        for record in self.to_start:
+            if record.state is not State.WAITING:
+                continue
+            if self._guarding.may_start(record, now) and not desk.is_stopping:
+                if now >= record.trusted_until:
+                    still.append(record)
+                    continue
+                attempts.append(self._started(record, now))
+            elif self._gives_back(record):
+                self.give_back(record, now)
+            else:
+                still.append(record)
+        self.to_start = still
+        if attempts:
+            self._guarding.started(now)
+            desk.commands.append(Start(attempts))
+
+    def _gives_back(self, record: Record) -> bool:
+        """Whether another worker should have what waits here.
+
+        In a pause it stays until our polls have ended, for an open one would take it again. Should the pause end first,
+        it is started after all.
+        """
+        if self._desk.is_stopping:
+            return True
+        return self._guarding.is_paused and record.renewing is None and not self._polls_open(record.source)
+
+    def _started(self, record: Record, now: float) -> Attempt:
+        attempt = record.attempt
+        record.state = State.RUNNING
+        record.started_at = now
+        # Near the 12 h ceiling the lease ends before the limit would.
+        record.deadline_at = min(now + attempt.limit_s, record.received_at + VISIBILITY_CEILING_S)
+        attempt.signals.deadline_at = record.deadline_at
+        del self._desk.waiting[attempt.number]
+        self._desk.running += 1
+        self._deadlines.set(attempt.number, record.deadline_at)
+        return attempt
+
+    # ── ending ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def finished(self, event: Finished, now: float) -> None:
+        desk = self._desk
+        conclusions: list[Conclusion] = []
+        for ended in event.ended:
+            record = desk.records.get(ended.number)
+            if record is not None and (record.state is State.RUNNING or self._settling.withdraw(record)):
+                conclusions.append(self._end(record, ended, now))
+            if desk.is_stopping:
+                self.given_up.discard(ended.number)
+        if conclusions:
+            desk.commands.append(Conclude(conclusions))
+
+    def _end(self, record: Record, ended: Ended, now: float) -> Conclusion:
+        outcome = self._as_interrupted(record, ended.outcome)
+        record.outcome = outcome
+        attempt = record.attempt
+        if record.state is State.RUNNING:
+            self.leave_slot(record)
+        description = self._desk.descriptions[record.source]
+        attempts = attempts_allowed(
+            attempts_max=self._registry[attempt.job].attempts_max,
+            receive_count_max=description.receive_count_max,
+        )
+        what = settlement(outcome, receive_count=attempt.message.receive_count, attempts=attempts, rng=self._desk.rng)
+        word, delay_s, column = _in_words(what)
+        if word == "bury" and description.dead_letter is None:
+            word = "park"
+        if record.is_lease_lost:
+            word = "none"
+            self._settling.drop(record, "lease_lost")
+        else:
+            self.retry_hidden_until = max(self.retry_hidden_until, now + delay_s)
+            self._settling.begin(record, what, column, now=now)
+        return Conclusion(attempt, outcome, ended.lasted_s, word, delay_s)
+
+    def _as_interrupted(self, record: Record, outcome: Outcome) -> Outcome:
+        """What ends with an exception after our stop told it to is our doing, not its failure."""
+        if record.is_interrupted and not isinstance(outcome, Succeeded | TimedOut | Interrupted):
+            return Interrupted()
+        return outcome
+
+    def leave_slot(self, record: Record) -> None:
+        """The attempt has finished (or will not start): its slot and its bytes are free."""
+        desk = self._desk
+        number = record.attempt.number
+        if record.state is State.RUNNING:
+            desk.running -= 1
+            self._deadlines.cancel(number)
+        else:
+            assert record.state is State.WAITING, record.state
+            del desk.waiting[number]
+        desk.held_bytes -= record.body_bytes
+        record.state = State.SETTLING
+
+    def give_back(self, record: Record, now: float) -> None:
+        """Let another worker have what never started here."""
+        self.leave_slot(record)
+        self._settling.begin(record, GIVE_BACK, "released", now=now)
+
+    def lease_lost(self, record: Record, why: str) -> None:
+        """A lease can no longer be trusted: tell the handler, and settle nothing on its strength."""
+        if record.state is State.SETTLING:
+            self._settling.lost(record, why)
+            return
+        record.is_lease_lost = True
+        self._desk.report(
+            "lease.lost",
+            **about(record),
+            state=record.state.name.lower(),
+            reason=why,
+        )
+        if record.state is State.RUNNING:
+            self._desk.commands.append(Notify(record.attempt, lease_lost=True))
+        else:
+            self.leave_slot(record)
+            self._settling.drop(record, "lease_lost")
+
+    # ── limits ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def extend(self, event: ExtendRequested, now: float) -> None:
+        record = self._desk.records.get(event.number)
+        if record is None or record.state is not State.RUNNING or record.is_limit_passed:
+            return
+        record.deadline_at = min(now + event.limit_s, record.received_at + VISIBILITY_CEILING_S)
+        record.attempt.signals.deadline_at = record.deadline_at
+        self._deadlines.set(event.number, record.deadline_at)
+        if record.needs_protection:
+            self._guarding.took(record, now)
+
+    def tick(self, now: float) -> None:
+        """Tell attempts whose limit has passed to end."""
+        for number in self._deadlines.due(now):
+            self._deadline_passed(self._desk.records[number], now)
+
+    def _deadline_passed(self, record: Record, now: float) -> None:
+        if record.is_limit_passed:
+            self._desk.report(
+                "attempt.stuck",
+                **about(record),
+                ran_s=round(now - record.started_at, 3),
+            )
+            return
+        record.is_limit_passed = True
+        self._desk.commands.append(Interrupt(record.number, record.attempt.job, because_of_limit=True))
+        self._deadlines.set(record.number, now + max(1.0, self._desk.settings.drain_s))
+
+    def interrupt(self, record: Record) -> None:
+        record.is_interrupted = True
+        self._desk.commands.append(Interrupt(record.number, record.attempt.job, because_of_limit=False))
+
+
+def _in_words(what: Settlement) -> tuple[str, float, Column]:
+    """Return a settlement's word, its delay in seconds, and the ledger's column that it leads to."""
+    match what:
+        case SettleByDelete():
+            return "delete", 0.0, "succeeded"
+        case SettleByRelease(delay_s=delay_s, is_retry=is_retry):
+            return "release", delay_s, "retried" if is_retry else "released"
+        case SettleByBurial():
+            return "bury", 0.0, "buried"
