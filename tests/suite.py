@@ -1,4 +1,4 @@
-"""All tests, in two passes: real processes first, then everything else, each on two workers at once.
+"""All tests, in two passes: real processes first, then everything else, several tests at once.
 
 Rules kept here and nowhere else:
 
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-PASSES = ("processes", "not processes")
-WORKERS = 2
+PASSES = {"processes": 3, "not processes": 2}
+"""The marks of each pass, and how many tests run at once: one a core for what computes, more for what waits."""
 NO_TESTS_COLLECTED = 5
 
 
@@ -54,9 +54,9 @@ def main(arguments: list[str]) -> int:
     counts: list[Count] = []
     status = 0
     with tempfile.TemporaryDirectory() as folder:
-        for number, marks in enumerate(PASSES):
+        for number, (marks, workers) in enumerate(PASSES.items()):
             report = Path(folder) / f"{number}.xml"
-            command = [sys.executable, "-m", "pytest", "-q", "-m", marks, f"--numprocesses={WORKERS}"]
+            command = [sys.executable, "-m", "pytest", "-q", "-m", marks, f"--numprocesses={workers}"]
             ended = subprocess.run(
                 [*command, "--dist=worksteal", f"--junit-xml={report}", *arguments], check=False
             ).returncode
