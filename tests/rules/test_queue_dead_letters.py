@@ -108,6 +108,18 @@ def test_a_dead_letter_older_than_the_retention_is_removed_at_once() -> None:
     assert bench.at(500.001).counts(dead) == (0, 0, 0)
 
 
+def test_a_dead_letter_expires_before_younger_messages_that_were_there_first() -> None:
+    bench, dead = _mortal(1, MessageRetentionPeriod="100")
+    bench.send("old")
+    bench.change(bench.receive_one(), 0)
+    bench.at(50).send("young", url=dead)
+    bench.at(60).receive()
+
+    bench.at(100)
+
+    assert bodies(bench.receive(url=dead)) == ["young"]
+
+
 def test_a_poll_that_waits_for_dead_letters_gets_one_as_it_is_moved() -> None:
     bench, dead = _mortal(1)
     bench.send("doomed")

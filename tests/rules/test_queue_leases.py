@@ -49,6 +49,16 @@ def test_a_new_visibility_is_counted_from_the_call() -> None:
     assert len(bench.at(50).receive()) == 1
 
 
+def test_a_renewed_message_stays_hidden_when_another_of_its_receive_comes_back() -> None:
+    bench = Bench()
+    bench.send("not renewed", "renewed")
+    _, renewed = bench.receive(2, visibility_s=30)
+
+    bench.change(renewed, 60)
+
+    assert bodies(bench.at(30).receive()) == ["not renewed"]
+
+
 def test_a_shorter_visibility_counts_too() -> None:
     bench = Bench()
     bench.send()

@@ -53,6 +53,15 @@ def test_a_poll_ends_empty_at_its_deadline_and_not_before() -> None:
     assert not waiter.is_open
 
 
+def test_polls_of_one_deadline_end_in_the_order_of_their_arrival() -> None:
+    bench = Bench()
+    waiters = [bench.poll(5) for _ in range(3)]
+
+    bench.at(5)
+
+    assert bench.rules.take_answered() == waiters
+
+
 def test_a_poll_that_has_ended_gets_nothing_more() -> None:
     bench = Bench()
     ended = bench.poll(5)
