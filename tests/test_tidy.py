@@ -31,7 +31,6 @@ LONGER_MODULES: dict[str, tuple[int, str]] = {
     "src/forebay/testing/world_checks.py": (280, "the invariants, all in one place so that none is overlooked"),
     "src/forebay/testing/world_service.py": (260, "the simulated service: one method for each call"),
     "src/forebay/worker/driver.py": (360, "one method for each command; the calls under way are its only state"),
-    "src/forebay/worker/engine.py": (600, "what each fact means, in one state machine; its parts already have modules"),
     "src/forebay/worker/settling.py": (310, "the three ways to end a lease, and what is done when one fails"),
     "src/forebay/worker/vocabulary.py": (330, "a list of small values with no behaviour; it is read like a table"),
 }
