@@ -156,6 +156,7 @@ class Receiving:
         record.receipt = message.receipt
         record.received_at = asked_at
         record.visibility_s = visibility_s
+        record.is_forfeited = record.is_forfeited or record.is_lease_lost
         record.is_lease_lost = False
         record.renewing = None
         self._leasing.grant(record, anchor_at=anchor_at)

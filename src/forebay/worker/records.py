@@ -51,6 +51,9 @@ class Record:
     needs_protection: bool
     state: State = State.WAITING
     is_lease_lost: bool = False
+    is_forfeited: bool = False
+    """A lease on the message was lost while its code ran. A later delivery may be adopted, to keep the message hidden
+    meanwhile, but the result counts for nothing: the handler has been told so."""
     renewing: str | None = None
     """The receipt that a renewal under way carries, or None."""
     started_at: float = 0.0

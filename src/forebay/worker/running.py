@@ -26,6 +26,7 @@ from forebay.worker.retry import (
     SettleByRelease,
     Settlement,
     attempts_allowed,
+    retry_delay_s,
     settlement,
 )
 from forebay.worker.settling import Settling
@@ -135,6 +136,8 @@ class Running:
             receive_count_max=description.receive_count_max,
         )
         what = settlement(outcome, receive_count=attempt.message.receive_count, attempts=attempts, rng=self._desk.rng)
+        if record.is_forfeited and not isinstance(what, SettleByRelease):
+            what = SettleByRelease(retry_delay_s(attempt.message.receive_count, self._desk.rng), is_retry=True)
         word, delay_s, column = _in_words(what)
         if word == "bury" and description.dead_letter is None:
             word = "park"
