@@ -248,8 +248,8 @@ class Witness:
     def _check_held(self, record: Record) -> None:
         """A delivery that waits or runs: its lease must be what the engine takes it for."""
         number = record.number
-        if record.state is State.RUNNING and number not in self.unfinished:
-            self.broken("books", f"attempt {number} has finished")
+        if record.state is State.RUNNING:
+            self._check_running(record)
         known = self.world.service.by_body[record.attempt.message.body]
         if record.is_lease_lost or known.is_shared:
             return
@@ -257,6 +257,18 @@ class Witness:
             self.broken("2: trusted lease", f"attempt {number} goes on although trust has ended")
         if not known.is_leased(record.receipt, self.now):
             self.broken("2: trusted lease", f"attempt {number} is trusted, but its lease has ended")
+
+    def _check_running(self, record: Record) -> None:
+        """Running code: it must be told what it has to know, and its limit must count."""
+        number, signals = record.number, record.attempt.signals
+        if number not in self.unfinished:
+            self.broken("books", f"attempt {number} has finished")
+        if record.is_lease_lost and not signals.lease_lost:
+            self.broken("4: leases", f"attempt {number} has not been told that its lease is lost")
+        if self.leaving.stop_at is not None and not signals.stopping:
+            self.broken("8: drain", f"attempt {number} has not been told of the stop")
+        if self.now >= record.deadline_at and not record.is_limit_passed:
+            self.broken("limits", f"attempt {number} has not been told that its limit has passed")
 
     def _check_wakes(self) -> None:
         is_idle_wake = self._is_woken and not self._said_something

@@ -65,7 +65,11 @@ class ProtectionChecks:
     def unhold(self, command: Unhold) -> None:
         self.call(command)
         running = self._needing & self._witness.process.executor.running.keys()
-        unsettled = [number for number, record in self._witness.records.items() if record.needs_protection]
+        deleting = self._witness.settlements.deleting
+        unsettled = {number for number, record in self._witness.records.items() if record.needs_protection}
+        unsettled |= {
+            number for number in self._needing & deleting.keys() if deleting[number] not in self._witness.lost
+        }
         if running or unsettled:
             self._broken(f"let go while {sorted(running)} run and {unsettled} are not settled")
 

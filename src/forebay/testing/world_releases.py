@@ -96,6 +96,8 @@ class ReleaseChecks:
         witness = self._witness
         if number in witness.interrupted and not isinstance(outcome, Succeeded | TimedOut):
             return
+        if code.attempt.signals.lease_lost:
+            return  # Its lease was lost on the way: whatever it did counts for nothing, and it is tried again.
         left_s = int(VISIBILITY_CEILING_S - (witness.now - code.known.received_at)) - RECEIVE_MAX_S
         is_parked = seconds >= min(PARKED_S, left_s)
         match outcome:
@@ -126,7 +128,9 @@ class ReleaseChecks:
     def _check_polls(self, source: str, code: Code | None, entry: Entry) -> None:
         """An open poll of ours would take it again at once."""
         witness = self._witness
-        if (code is not None and witness.leaving.stop_at is None) or entry.seconds >= PARKED_S:
+        # Who goes on working may take again what a second try gives back: it is started then.
+        is_late = code is not None or entry.receipt in self._tried
+        if (is_late and witness.leaving.stop_at is None) or entry.seconds >= PARKED_S:
             return
         if witness.now + entry.seconds < witness.polls.ends_at(source):
             self._broken("8: release beside a poll", f"attempt {entry.number} comes back before our poll has ended")

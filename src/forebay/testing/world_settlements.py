@@ -30,7 +30,7 @@ class SettlementChecks:
         self._world = witness.world
         self.given_up: set[int] = set()
         """Attempts whose code would not end when it was told to."""
-        self._deleting: dict[int, str] = {}
+        self.deleting: dict[int, str] = {}
         """Receipts with a delete under way, by attempt."""
         self._copied: set[int] = set()
         self._has_refused_copy = False
@@ -86,11 +86,13 @@ class SettlementChecks:
             self.check_lease(known, entry, "delete")
             code = self._witness.process.executor.codes.get(entry.number)
             is_success = code is not None and code.is_told and isinstance(code.ended_with, Succeeded)
+            if code is not None and code.attempt.signals.lease_lost:
+                is_success = False  # It was told that its result counts for nothing, whoever delivered it since.
             if not is_success and entry.number not in self._copied and known.number not in self._done:
                 self._broken("8: delete", f"attempt {entry.number} of message {known.number} was no success")
             if entry.receipt in self._witness.lost:
                 self._broken("8: delete", f"attempt {entry.number} has lost its lease")
-            self._deleting[entry.number] = entry.receipt
+            self.deleting[entry.number] = entry.receipt
 
     def bury(self, command: Bury) -> None:
         """A copy is about to be sent to the dead-letter queue."""
@@ -106,7 +108,7 @@ class SettlementChecks:
         is_last = code.attempt.message.receive_count >= self.attempts(code)
         is_hopeless = isinstance(outcome, Rejected) or (isinstance(outcome, Failed | TimedOut | Crashed) and is_last)
         is_ours = number in self._witness.interrupted and not isinstance(outcome, TimedOut)
-        if not is_hopeless or is_ours:
+        if not is_hopeless or is_ours or code.attempt.signals.lease_lost:
             self._broken("9: burial", f"attempt {number} ended with {outcome} and is buried")
 
     def parked(self, message_id: str) -> None:
@@ -146,8 +148,8 @@ class SettlementChecks:
         match event:
             case Deleted(entries=entries, failed=failed):
                 for entry in entries:
-                    if self._deleting.get(entry.number) == entry.receipt:
-                        del self._deleting[entry.number]
+                    if self.deleting.get(entry.number) == entry.receipt:
+                        del self.deleting[entry.number]
                         if entry.number not in failed:
                             self._confirmed(entry)
             case Buried(number=number, fault=None):
@@ -173,7 +175,7 @@ class SettlementChecks:
             self._broken("3: ledger", f"attempts {sorted(missing)} have ended without a conclusion")
         waiting = [
             number
-            for number, receipt in self._deleting.items()
+            for number, receipt in self.deleting.items()
             if receipt not in witness.lost and not (number in codes and codes[number].known.is_shared)
         ]
         if waiting and not time_was_up:
