@@ -194,3 +194,8 @@ def _number(text: str) -> int | None:
         return int(text)
     except ValueError:
         return None
+
+
+def wants_traceback() -> bool:
+    """Whether whoever started us asked to see the whole of a bug of ours (FOREBAY_TRACEBACK=1)."""
+    return bool(os.environ.get("FOREBAY_TRACEBACK"))

@@ -236,7 +236,7 @@ def test_a_failed_job_is_tried_as_often_as_it_may_be_and_then_given_up() -> None
 
         await bench.run(script)
 
-        assert [conclusion.settlement for conclusion in bench.recording.conclusions] == ["release"] * 4 + ["bury"]
+        assert [conclusion.settlement for conclusion in bench.recording.conclusions] == ["release"] * 4 + ["park"]
         assert bench.ledger["retried"] == 4
         assert bench.ledger["parked"] == 1
 

@@ -11,40 +11,29 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import logging
-import platform as machine
 import random
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+import traceback
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from importlib.metadata import version
-from importlib.util import find_spec
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
 from forebay import platform
 from forebay.api.options import RunOptions
+from forebay.api.parts import executors_for, identity_of, open_sources, protection_for
+from forebay.api.run_fields import bug_fields, has_uvloop, started_fields, stopped_fields
 from forebay.api.signals import StopSignals
 from forebay.clock import Clock, SystemClock
-from forebay.errors import QueueError
-from forebay.handlers.executor import Executor
-from forebay.handlers.on_loop import LoopExecutor
-from forebay.handlers.on_thread import ThreadExecutor
-from forebay.handlers.registry import Registry
 from forebay.observability.health import HealthState
 from forebay.observability.health_server import HealthServer
 from forebay.observability.kinds import Keep
 from forebay.observability.logs import LogHandler, install
 from forebay.observability.reporter import Reporter
 from forebay.observability.writer import Writer
-from forebay.protection.ecs import EcsProtection
-from forebay.protection.metadata import TaskIdentity, read_task_metadata
 from forebay.protection.policy import Policy
-from forebay.queue.calls import Caller
-from forebay.queue.resolve import ClientConfig, Resolver
-from forebay.queue.sqs import SqsSource
-from forebay.queue.wire import SqsClient
 from forebay.worker.driver import Driver
 from forebay.worker.engine import Engine
 from forebay.worker.vocabulary import Exit
@@ -55,10 +44,8 @@ if TYPE_CHECKING:
 Watch = Callable[[Driver], Coroutine[Any, Any, None]]
 """Waits for a reason to stop and tells the driver."""
 
-METADATA_PATIENCE_S = 1.0
 HANDLERS_END_S = 0.5
-USD_PER_REQUEST = 0.40e-6
-"""List price of a standard queue's request in most Regions (facts/sqs.md section 2)."""
+EXIT_BUG = 70
 
 
 class Stop(Protocol):
@@ -97,7 +84,7 @@ def run_worker(worker: Worker, options: RunOptions) -> int:
     install(handler, logging.getLogger(), log=settings.log)
     try:
         stopped = anyio.run(
-            _run, worker, options, reporter, clock, signals, backend_options={"use_uvloop": _has_uvloop()}
+            _run, worker, options, reporter, clock, signals, backend_options={"use_uvloop": has_uvloop()}
         )
     finally:
         signals.ignore()
@@ -161,11 +148,9 @@ async def _work(
     if options.health is not None:
         server = HealthServer(health, clock, *options.health)
         opened.callback(server.close)
-    sources = await _open_sources(options, reporter, opened)
+    sources = await open_sources(options, reporter, opened)
     worker.home.works(list(sources))  # What a handler enqueues goes to the queue that is being worked.
-    protection = (
-        EcsProtection(options.agent_uri, clock=clock) if options.agent_uri and settings.protect != "never" else None
-    )
+    protection = protection_for(options, clock)
     policy = Policy(
         mode=settings.protect,
         linger_s=settings.protection_linger_s,
@@ -173,133 +158,38 @@ async def _work(
         rng=rng,
         is_available=protection is not None,
     )
-    executors = _executors(registry, settings.slots)
+    places = executors_for(registry, settings.slots)
     engine = Engine(settings, registry, list(sources), policy=policy, rng=rng)
     driver = Driver(
-        engine, registry, sources, executors, protection, reporter, clock, health=health, stop_hint=_stop_hint()
+        engine, registry, sources, places, protection, reporter, clock, health=health, stop_hint=_stop_hint()
     )
-    identity = await _identity(options)
     started_at = clock.now()
-    reporter.report("worker.started", _started_fields(worker.name, registry, options, list(sources), identity))
+    identity = await identity_of(options)
+    reporter.report("worker.started", started_fields(worker.name, registry, options, list(sources), identity))
     if protection is None and settings.protect != "never":
         reporter.report("protection.absent", {})
-    ended = await _drive(driver, watch)
-    for executor in executors.values():
-        executor.close(wait_s=0.0 if ended.code_still_runs else HANDLERS_END_S)
-    reporter.report("worker.stopped", _stopped_fields(engine, ended, sources, clock.now() - started_at))
+    ended = await _drive(driver, watch, reporter)
+    for place in places.values():
+        place.close(wait_s=0.0 if ended.code_still_runs else HANDLERS_END_S)
+    reporter.report("worker.stopped", stopped_fields(engine, ended, sources, clock.now() - started_at))
     return Stopped(ended.status, ended.reason, ended.code_still_runs)
 
 
-async def _open_sources(options: RunOptions, reporter: Reporter, opened: AsyncExitStack) -> dict[str, SqsSource]:
-    """Make a source for each queue, looking names up. Raises `QueueError` for a name that no queue has."""
-    config = ClientConfig.from_environment(options.environment)
-    if options.endpoint is not None or options.region is not None:
-        config = replace(
-            config, endpoint_url=options.endpoint or config.endpoint_url, region=options.region or config.region
-        )
-    resolver = Resolver(config)
-    sources: dict[str, SqsSource] = {}
-    for address in options.queues:
-        client = SqsClient(Caller(address, resolver, notify=reporter.report))
-        opened.push_async_callback(client.aclose)
-        url = address if "://" in address else await _look_up(client, address, reporter)
-        sources[url] = SqsSource(
-            url, client, dead_letter_url=options.dead_letter, region=config.region, notify=reporter.report
-        )
-    return sources
-
-
-async def _look_up(client: SqsClient, name: str, reporter: Reporter) -> str:
-    """Return the URL of the queue called `name`; ask again while the service is in trouble."""
-    pause_s = 0.2
-    while True:
-        try:
-            return await client.get_queue_url(name)
-        except QueueError as error:
-            if not error.fault.kind.is_transient:
-                raise
-            fault = error.fault
-            reporter.report("poll.failed", {"queue": name, "kind": fault.kind.value, "code": fault.code})
-        await anyio.sleep(pause_s)
-        pause_s = min(pause_s * 2, 3.0)
-
-
-async def _drive(driver: Driver, watch: Watch) -> Exit:
+async def _drive(driver: Driver, watch: Watch, reporter: Reporter) -> Exit:
+    """Run the driver to its end. A bug of ours ends it too, but not without a word and a ledger."""
     ended: list[Exit] = []
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch, driver)
-        ended.append(await driver.run())
-        tasks.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch, driver)
+            ended.append(await driver.run())
+            tasks.cancel_scope.cancel()
+    except Exception as error:  # noqa: BLE001 - the edge: whatever it is, it is a bug, and it is reported
+        reporter.report("internal.error", bug_fields(error))
+        if platform.wants_traceback():
+            traceback.print_exc()
+        return Exit(EXIT_BUG, "a bug in Forebay", code_still_runs=True)
     return ended[0]
-
-
-def _executors(registry: Registry, slots: int) -> dict[str, Executor]:
-    """Make the executors that the declared jobs need, and no other."""
-    kinds = {handler.runs for handler in registry}
-    makers: Mapping[str, Callable[[], Executor]] = {
-        "loop": lambda: LoopExecutor(registry),
-        "thread": lambda: ThreadExecutor(registry, slots),
-    }
-    return {kind: makers[kind]() for kind in sorted(kinds)}
-
-
-async def _identity(options: RunOptions) -> TaskIdentity | None:
-    """Ask who we are, for the log; a slow answer is not waited for."""
-    if options.metadata_uri is None:
-        return None
-    with anyio.move_on_after(METADATA_PATIENCE_S):
-        return await read_task_metadata(options.metadata_uri)
-    return None
-
-
-def _started_fields(
-    name: str, registry: Registry, options: RunOptions, keys: list[str], identity: TaskIdentity | None
-) -> dict[str, object]:
-    settings = options.settings
-    fields: dict[str, object] = {
-        "worker": name,
-        "queues": " ".join(keys),
-        "version": version("forebay"),
-        "python": machine.python_version(),
-        "slots": settings.slots,
-        "visibility_s": settings.visibility_s,
-        "drain_s": settings.drain_s,
-        "buffer_bytes": settings.buffer_bytes,
-        "protect": settings.protect,
-        "jobs": " ".join(handler.name for handler in registry),
-        "process_id": platform.process_id(),
-        "loop": "uvloop" if _has_uvloop() else "asyncio",
-    }
-    if options.dead_letter:
-        fields["dead_letter"] = options.dead_letter
-    if identity is not None:
-        fields |= {
-            "task_id": identity.task_id,
-            "task_family": identity.family,
-            "task_revision": identity.revision,
-            "cluster": identity.cluster,
-        }
-    return fields
-
-
-def _stopped_fields(
-    engine: Engine, ended: Exit, sources: Mapping[str, SqsSource], lasted_s: float
-) -> dict[str, object]:
-    tallies = [source.client.caller.tally for source in sources.values()]
-    return {
-        **engine.ledger,
-        "orphaned": engine.orphaned,
-        "reason": ended.reason,
-        "exit_status": ended.status,
-        "requests": sum(tally.requests.total() for tally in tallies),
-        "estimated_usd": round(sum(tally.billed for tally in tallies) * USD_PER_REQUEST, 6),
-        "lasted_s": round(lasted_s, 3),
-    }
 
 
 def _stop_hint() -> str | None:
     return "Ctrl-C again stops now" if platform.is_terminal(sys.stdout) else None
-
-
-def _has_uvloop() -> bool:
-    return find_spec("uvloop") is not None

@@ -117,7 +117,7 @@ def _own_up(error: Exception) -> int:
     """Report a bug of ours: its type and place, which hold no user data, and the rest on request."""
     import traceback
 
-    if os.environ.get("FOREBAY_TRACEBACK"):
+    if platform.wants_traceback():
         traceback.print_exception(error)
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno} {frames[-1].name}" if frames else "?"

@@ -9,49 +9,42 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import anyio
 
 from forebay.clock import Clock
-from forebay.errors import QueueError
 from forebay.handlers.executor import Executor
 from forebay.handlers.registry import Registry
 from forebay.model import Attempt
 from forebay.observability.health import HealthState
 from forebay.protection.port import Protection
-from forebay.queue.port import Source, Visibility
-from forebay.worker.batching import Batch, Batching
+from forebay.queue.port import Source
+from forebay.worker.batching import Batching
 from forebay.worker.burial_note import Notes
+from forebay.worker.calls import Call, Calls, ProtectionCall
 from forebay.worker.crew import Crew
+from forebay.worker.describing import Describing
 from forebay.worker.engine import Engine
 from forebay.worker.inbox import Inbox
 from forebay.worker.polls import Polls
+from forebay.worker.recorder import Recorder
 from forebay.worker.vocabulary import (
     AbandonPolls,
-    Buried,
     Bury,
     Command,
     Conclude,
-    Conclusion,
     Count,
-    Counted,
     Delete,
-    Deleted,
-    Described,
     Exit,
     Hold,
     Interrupt,
     LookAtProtection,
     Notify,
-    ProtectionAnswered,
     Receive,
-    ReceiveFailed,
     Release,
-    Released,
     Renew,
-    Renewed,
     Report,
     Start,
     StopNow,
@@ -64,25 +57,7 @@ TURN_S = 1.0
 """The loop turns at least this often while anything is held, so that blocked handlers are noticed."""
 IDLE_TURN_S = 5.0
 """And at least this often otherwise: `/live` asks for ten seconds."""
-DESCRIBE_AGAIN_S = 60.0
-"""How often, at most, a queue without a dead-letter queue is asked again whether it has one by now."""
 BLOCKED_AGAIN_S = 10.0
-
-
-class Recorder(Protocol):
-    """Who is told what happens: `observability.reporter.Reporter`, or a list in tests."""
-
-    def report(self, event: str, fields: Mapping[str, object], /) -> None: ...
-
-    def started(self, attempts: Sequence[Attempt], /) -> None: ...
-
-    def concluded(self, conclusions: Sequence[Conclusion], /) -> None: ...
-
-    def tick(self) -> None: ...
-
-
-ProtectionCall = Hold | Unhold | LookAtProtection
-Call = Batch | Bury | Count | Hold | Unhold | LookAtProtection
 
 
 class Driver:
@@ -107,22 +82,28 @@ class Driver:
         self._executors = executors
         self._executor_of = {handler.name: executors[handler.runs] for handler in registry}
         self._only_executor = next(iter(executors.values())) if len(executors) == 1 else None
-        self._protection = protection
         self._recorder = recorder
         self._clock = clock
         self._health = health if health is not None else HealthState(clock.now())
         self._inbox = Inbox()
         self._notes = Notes(clock)
+        self._calls = Calls(sources, protection, self._inbox, self._notes, clock)
         self._stop_hint = stop_hint
         self._batching = Batching(self._hand)
         self._exit: Exit | None = None
         self._is_stopping = False
         self._is_quiet_news = False
         """The recorder may be holding a summary back that is due within a second."""
-        self._described_at: dict[str, float] = {}
         self._blocked_told_at = float("-inf")
         self._looked_for_blockage_at = 0.0
-        self._performers: dict[type[Command], Callable[[Any], None]] = {
+        self._performers = self._all_performers()
+        self._crew: Crew[Call]
+        self._polls: Polls
+        self._describing: Describing
+        self._tasks: anyio.abc.TaskGroup
+
+    def _all_performers(self) -> dict[type[Command], Callable[[Any], None]]:
+        return {
             Receive: self._receive,
             Start: self._start,
             Conclude: self._conclude,
@@ -140,9 +121,6 @@ class Driver:
             LookAtProtection: self._protect,
             Exit: self._leave,
         }
-        self._crew: Crew[Call]
-        self._polls: Polls
-        self._tasks: anyio.abc.TaskGroup
 
     # ── from outside ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -161,10 +139,13 @@ class Driver:
         for executor in self._executors.values():
             executor.open(self._inbox)
         async with anyio.create_task_group() as self._tasks:
-            self._crew = Crew(self._tasks, self._perform_call)
+            self._crew = Crew(self._tasks, self._calls.perform)
             self._polls = Polls(self._tasks, self._sources, self._inbox, self._clock, self._health)
-            for key in self._sources:
-                self._tasks.start_soon(self._describe, key)
+            self._describing = Describing(
+                self._tasks, self._sources, self._inbox, self._notes, self._health, self._clock,
+                tell=self._recorder.report, is_stopping=lambda: self._is_stopping,
+            )  # fmt: skip
+            self._describing.begin()
             await self._turn_until_exit()
             self._tasks.cancel_scope.cancel()
         assert self._exit is not None
@@ -243,7 +224,7 @@ class Driver:
             fields = {**fields, "note": self._stop_hint}
         self._recorder.report(command.event, fields)
         if command.event == "message.parked":
-            self._describe_again()
+            self._describing.again()
 
     def _batch(self, kind: str, command: Delete | Release | Renew) -> None:
         linger = kind == "delete" and not self._is_stopping
@@ -261,91 +242,3 @@ class Driver:
 
     def _hand(self, call: Call) -> None:
         self._crew.hand(call)
-
-    # ── calls ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _perform_call(self, call: Call) -> None:
-        match call:
-            case Batch():
-                await self._perform_batch(call)
-            case Bury():
-                self._inbox.put(await self._perform_burial(call))
-            case Count(source=key):
-                self._inbox.put(await self._perform_count(key))
-            case Hold() | Unhold() | LookAtProtection():
-                await self._perform_protection(call)
-
-    async def _perform_batch(self, batch: Batch) -> None:
-        source = self._sources[batch.source]
-        entries = batch.entries
-        asked_at = self._clock.now()
-        try:
-            if batch.kind == "delete":
-                failures = await source.delete([entry.receipt for entry in entries])
-            else:
-                failures = await source.change_visibility(
-                    [Visibility(entry.receipt, entry.seconds) for entry in entries]
-                )
-        except QueueError as error:
-            failures = dict.fromkeys(range(len(entries)), error.fault)
-        failed = {entries[index].number: fault for index, fault in failures.items()} if failures else {}
-        if batch.kind == "delete":
-            self._inbox.put(Deleted(entries, failed))
-        elif batch.kind == "renew":
-            self._inbox.put(Renewed(entries, asked_at, failed))
-        else:
-            self._inbox.put(Released(entries, failed))
-
-    async def _perform_burial(self, command: Bury) -> Buried:
-        try:
-            note = self._notes.write(command.error, command.source)
-            await self._sources[command.source].bury(command.message, error=note)
-        except QueueError as error:
-            return Buried(command.number, error.fault)
-        return Buried(command.number)
-
-    async def _perform_count(self, key: str) -> Counted:
-        try:
-            return Counted(key, await self._sources[key].count())
-        except QueueError as error:
-            return Counted(key, None, error.fault)
-
-    async def _perform_protection(self, call: ProtectionCall) -> None:
-        protection = self._protection
-        assert protection is not None, "a policy without an agent asks for nothing"
-        if isinstance(call, Hold):
-            answer = await protection.hold(minutes=call.minutes)
-        elif isinstance(call, Unhold):
-            answer = await protection.unhold()
-        else:
-            answer = await protection.look()
-        self._inbox.put(ProtectionAnswered(answer))
-
-    # ── what a source says of itself ───────────────────────────────────────────────────────────────────────
-
-    def _describe_again(self) -> None:
-        """Somebody may have added the dead-letter queue that was missing a minute ago."""
-        now = self._clock.now()
-        for key in self._sources:
-            if now - self._described_at.get(key, now) >= DESCRIBE_AGAIN_S:
-                self._described_at[key] = now
-                self._tasks.start_soon(self._describe, key)
-
-    async def _describe(self, key: str) -> None:
-        """Ask until there is an answer. A failure is a failed poll to the engine: number 0 is never a real one's."""
-        pause_s = 0.2
-        while not self._is_stopping:
-            try:
-                description = await self._sources[key].describe()
-            except QueueError as error:
-                self._inbox.put(ReceiveFailed(key, 0, error.fault))
-                self._health.sources[key].trouble = str(error.fault)
-                await anyio.sleep(pause_s)
-                pause_s = min(pause_s * 2, 3.0)
-                continue
-            self._described_at[key] = self._clock.now()
-            self._notes.learn(key, description.arn)
-            for note in description.notes:
-                self._recorder.report("worker.note", {"queue": key.rstrip("/").rsplit("/", 1)[-1], "note": note})
-            self._inbox.put(Described(key, description))
-            return

@@ -1,0 +1,93 @@
+"""The parts of a run, made from its options: sources, executors, and who we are.
+
+Rules kept here and nowhere else:
+
+1. One resolver serves all queues: where the service is and with whose credentials is found out once.
+2. Only the executors that the declared jobs need are made.
+3. Nothing here ends a run but a queue's name that no queue has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import anyio
+
+from forebay.api.options import RunOptions
+from forebay.clock import Clock
+from forebay.errors import QueueError
+from forebay.handlers.executor import Executor
+from forebay.handlers.on_loop import LoopExecutor
+from forebay.handlers.on_thread import ThreadExecutor
+from forebay.handlers.registry import Registry
+from forebay.observability.reporter import Reporter
+from forebay.protection.ecs import EcsProtection
+from forebay.protection.metadata import TaskIdentity, read_task_metadata
+from forebay.queue.calls import Caller
+from forebay.queue.resolve import ClientConfig, Resolver
+from forebay.queue.sqs import SqsSource
+from forebay.queue.wire import SqsClient
+
+METADATA_PATIENCE_S = 1.0
+
+
+async def open_sources(options: RunOptions, reporter: Reporter, opened: AsyncExitStack) -> dict[str, SqsSource]:
+    """Make a source for each queue, looking names up. Raises `QueueError` for a name that no queue has."""
+    config = ClientConfig.from_environment(options.environment)
+    if options.endpoint is not None or options.region is not None:
+        config = replace(
+            config, endpoint_url=options.endpoint or config.endpoint_url, region=options.region or config.region
+        )
+    resolver = Resolver(config)
+    sources: dict[str, SqsSource] = {}
+    for address in options.queues:
+        client = SqsClient(Caller(address, resolver, notify=reporter.report))
+        opened.push_async_callback(client.aclose)
+        url = address if "://" in address else await look_up(client, address, reporter)
+        sources[url] = SqsSource(
+            url, client, dead_letter_url=options.dead_letter, region=config.region, notify=reporter.report
+        )
+    return sources
+
+
+async def look_up(client: SqsClient, name: str, reporter: Reporter) -> str:
+    """Return the URL of the queue called `name`; ask again while the service is in trouble."""
+    pause_s = 0.2
+    while True:
+        try:
+            return await client.get_queue_url(name)
+        except QueueError as error:
+            if not error.fault.kind.is_transient:
+                raise
+            fault = error.fault
+            reporter.report("poll.failed", {"queue": name, "kind": fault.kind.value, "code": fault.code})
+        await anyio.sleep(pause_s)
+        pause_s = min(pause_s * 2, 3.0)
+
+
+def executors_for(registry: Registry, slots: int) -> dict[str, Executor]:
+    """Make the executors that the declared jobs need, and no other."""
+    kinds = {handler.runs for handler in registry}
+    makers: Mapping[str, Callable[[], Executor]] = {
+        "loop": lambda: LoopExecutor(registry),
+        "thread": lambda: ThreadExecutor(registry, slots),
+    }
+    return {kind: makers[kind]() for kind in sorted(kinds)}
+
+
+async def identity_of(options: RunOptions) -> TaskIdentity | None:
+    """Ask who we are, for the log; a slow answer is not waited for."""
+    if options.metadata_uri is None:
+        return None
+    with anyio.move_on_after(METADATA_PATIENCE_S):
+        return await read_task_metadata(options.metadata_uri)
+    return None
+
+
+def protection_for(options: RunOptions, clock: Clock) -> EcsProtection | None:
+    """Return the way to the ECS agent; None outside of ECS, or when no protection is wanted."""
+    if not options.agent_uri or options.settings.protect == "never":
+        return None
+    return EcsProtection(options.agent_uri, clock=clock)
