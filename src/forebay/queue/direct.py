@@ -50,6 +50,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._reader: AnswerReader | None = None
+        self._deadline_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.first_byte_at = _NOT_YET
         self.idle_since = 0.0
         self.is_reusable = True
@@ -67,7 +69,7 @@ class _Connection(asyncio.Protocol):
         self._answer = answer
         self._reader = AnswerReader(limit_bytes=self._limit)
         self.first_byte_at = _NOT_YET
-        timer = self._loop.call_at(deadline_at, self._run_out)
+        self._watch(deadline_at)
         self._transport.write(request)
         try:
             return await answer
@@ -75,8 +77,28 @@ class _Connection(asyncio.Protocol):
             self.abort()  # half an answer may still come: nobody else may read it
             raise
         finally:
-            timer.cancel()
             self._answer = self._reader = None
+
+    def _watch(self, deadline_at: float) -> None:
+        """See that the answer is not waited for past `deadline_at`.
+
+        A timer for each request would cost as much as sending it, so one timer stays, and looks again when it rings.
+        """
+        self._deadline_at = deadline_at
+        if self._timer is not None:
+            if self._timer.when() <= deadline_at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline_at, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._answer is None or self._answer.done():
+            return
+        if self._loop.time() < self._deadline_at:
+            self._watch(self._deadline_at)
+        else:
+            self._answer.set_exception(unanswered("AnswerTimeout", "the server did not answer in time"))
 
     def abort(self) -> None:
         self.is_reusable = False
@@ -115,6 +137,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_reusable = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         answer = self._answer
         if answer is not None and not answer.done():
             if self.first_byte_at != _NOT_YET:
@@ -130,10 +155,6 @@ class _Connection(asyncio.Protocol):
     def _finish(self, reader: AnswerReader, answer: asyncio.Future[Answer]) -> None:
         self.is_reusable = self.is_reusable and reader.is_reusable
         answer.set_result(Answer(reader.status, reader.headers, reader.body, self.first_byte_at))
-
-    def _run_out(self) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(unanswered("AnswerTimeout", "the server did not answer in time"))
 
 
 class DirectTransport:
@@ -167,7 +188,8 @@ class DirectTransport:
         request = f"{self._head}{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
         loop = asyncio.get_running_loop()
         deadline_at = loop.time() + timeout_s
-        await self._line.enter(timeout_s=timeout_s)
+        if not self._line.enter_at_once():
+            await self._line.enter(timeout_s=timeout_s)
         try:
             return await self._send(request, deadline_at, is_repeatable)
         finally:

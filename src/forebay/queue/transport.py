@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -64,27 +65,48 @@ class Transport(Protocol):
 
 
 class Line:
-    """Lets at most `connections_max` requests through at once; the others wait in the order they came."""
+    """Lets at most `connections_max` requests through at once; the others wait in the order they came.
 
-    __slots__ = ("_turns",)
+    A turn that is given back goes to the first in line, so nobody overtakes: turns are free only while nobody waits.
+    """
+
+    __slots__ = ("_free", "_waiting")
 
     def __init__(self, connections_max: int) -> None:
         assert connections_max >= 1, connections_max
-        self._turns = asyncio.Semaphore(connections_max)
+        self._free = connections_max
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def enter_at_once(self) -> bool:
+        """Take a turn if one is free. Each turn taken must be given back by `leave`."""
+        if self._free == 0:
+            return False
+        self._free -= 1
+        return True
 
     async def enter(self, *, timeout_s: float) -> None:
         """Wait for a turn. Each turn taken must be given back by `leave`."""
-        if not self._turns.locked():
-            await self._turns.acquire()
+        if self.enter_at_once():
             return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise unsent(error, detail="every connection was busy") from error
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # The turn came in the very moment of giving up.
+            if isinstance(error, TimeoutError):
+                raise unsent(error, detail="every connection was busy") from error
+            raise
 
     def leave(self) -> None:
-        self._turns.release()
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
 
 TlsContext = Callable[[], ssl.SSLContext]
