@@ -146,7 +146,7 @@ def send_entry_of(params: Params) -> SendEntry:
         raise errors.invalid_parameter("The message system attribute 'AWSTraceHeader' must have type 'String'.")
     return SendEntry(
         body=text_of(params, "MessageBody"),
-        attributes=_message_attributes(params) if params.get("MessageAttributes") else {},
+        attributes=_message_attributes(params),
         delay_s=number_of(params, "DelaySeconds"),
         group=optional_text_of(params, "MessageGroupId"),
         dedupe=optional_text_of(params, "MessageDeduplicationId"),
@@ -208,13 +208,13 @@ def sent(result: SentMessage) -> Json:
 
 
 def batch(ids: Sequence[str], results: Sequence[Value | ServiceFailure], show: Callable[[Value], Json]) -> Json:
-    """Return a batch's answer: each entry under its id, in `Successful` or in `Failed`."""
-    answer: Json = {}
+    """Return a batch's answer: each entry under its id, in `Successful` or in `Failed`. Both are always there."""
+    answer: Json = {"Successful": [], "Failed": []}
     for entry_id, result in zip(ids, results, strict=True):
         if isinstance(result, ServiceFailure):
-            answer.setdefault("Failed", []).append(failed_entry(entry_id, result))
+            answer["Failed"].append(failed_entry(entry_id, result))
         else:
-            answer.setdefault("Successful", []).append({"Id": entry_id, **show(result)})
+            answer["Successful"].append({"Id": entry_id, **show(result)})
     return answer
 
 

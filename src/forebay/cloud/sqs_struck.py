@@ -34,7 +34,7 @@ def _call_in_part(
     given = entries_of(params)
     struck = strike.struck(range(len(given)), dice)
     kept = [entry for index, entry in enumerate(given) if index not in struck]
-    answer: Json = {}
+    answer: Json = {"Successful": [], "Failed": []}
     if kept or not given:
         result = operations.call(operation, {**params, "Entries": kept}, now)
         assert not isinstance(result, Waiter), operation
@@ -42,7 +42,7 @@ def _call_in_part(
     for index in sorted(struck):
         entry_id = str(given[index].get("Id", ""))
         if strike.effect is Effect.LOSE_ENTRIES:
-            answer.setdefault("Successful", []).append({"Id": entry_id})
+            answer["Successful"].append({"Id": entry_id})
         else:
-            answer.setdefault("Failed", []).append(failed_entry(entry_id, internal_failure()))
+            answer["Failed"].append(failed_entry(entry_id, internal_failure()))
     return answer
