@@ -42,7 +42,9 @@ HEAVY = (
 NOT_PURE: dict[str, str] = {
     "forebay.worker.driver": "carries the engine's commands out",
     "forebay.worker.burial_note": "adds the time and the versions, which the engine does not know",
+    "forebay.worker.calls": "makes the engine's calls to queues and to the ECS agent",
     "forebay.worker.crew": "the driver's tasks",
+    "forebay.worker.describing": "asks queues what they say of themselves",
     "forebay.worker.inbox": "facts from other threads come in here",
     "forebay.worker.polls": "the driver's long polls",
 }
