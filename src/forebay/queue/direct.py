@@ -5,9 +5,8 @@ Proxies are `queue.proxied`'s.
 
 Rules kept here and nowhere else:
 
-1. One request at a time on a connection; bytes that come when nobody asked close it.
-2. The youngest idle connection is used first, so that surplus ones grow old and are closed.
-3. At most `connections_max` requests are open; the next one waits in line, within its own time.
+1. The youngest idle connection is used first, so that surplus ones grow old and are closed.
+2. At most `connections_max` requests are open; the next one waits in line, within its own time.
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Mapping
-from typing import cast
 
 from forebay.clock import Clock, SystemClock
-from forebay.queue.http1 import AnswerReader, BadAnswer
+from forebay.queue.connection import ClosedUnanswered, Connection
 from forebay.queue.transport import (
     ANSWER_MAX_BYTES,
     CONNECT_MAX_S,
@@ -32,129 +30,6 @@ from forebay.queue.transport import (
     unanswered,
     unsent,
 )
-
-_NOT_YET = float("-inf")
-
-
-class _ClosedUnanswered(Exception):
-    """The connection ended before the first byte of an answer."""
-
-
-class _Connection(asyncio.Protocol):
-    """One connection, idle or carrying one request."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, limit_bytes: int) -> None:
-        self._loop = loop
-        self._clock = clock
-        self._limit = limit_bytes
-        self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[Answer] | None = None
-        self._reader: AnswerReader | None = None
-        self._deadline_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self.first_byte_at = _NOT_YET
-        self.idle_since = 0.0
-        self.is_reusable = True
-        self.closed: asyncio.Future[None] = loop.create_future()
-
-    @property
-    def is_open(self) -> bool:
-        return self.is_reusable and self._transport is not None and not self._transport.is_closing()
-
-    async def exchange(self, request: bytes, deadline_at: float) -> Answer:
-        """Send `request` and wait for its answer until `deadline_at` by the loop's clock."""
-        assert self._transport is not None
-        assert self._answer is None
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._answer = answer
-        self._reader = AnswerReader(limit_bytes=self._limit)
-        self.first_byte_at = _NOT_YET
-        self._watch(deadline_at)
-        self._transport.write(request)
-        try:
-            return await answer
-        except BaseException:
-            self.abort()  # half an answer may still come: nobody else may read it
-            raise
-        finally:
-            self._answer = self._reader = None
-
-    def _watch(self, deadline_at: float) -> None:
-        """See that the answer is not waited for past `deadline_at`.
-
-        A timer for each request would cost as much as sending it, so one timer stays, and looks again when it rings.
-        """
-        self._deadline_at = deadline_at
-        if self._timer is not None:
-            if self._timer.when() <= deadline_at:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline_at, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        if self._answer is None or self._answer.done():
-            return
-        if self._loop.time() < self._deadline_at:
-            self._watch(self._deadline_at)
-        else:
-            self._answer.set_exception(unanswered("AnswerTimeout", "the server did not answer in time"))
-
-    def abort(self) -> None:
-        self.is_reusable = False
-        if self._transport is not None:
-            self._transport.abort()
-
-    def forget_unless_made(self) -> None:
-        """A connection that never came about is a closed one."""
-        if self._transport is None:
-            self._mark_closed()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        reader, answer = self._reader, self._answer
-        if reader is None or answer is None or answer.done():
-            self.abort()
-            return
-        if self.first_byte_at == _NOT_YET:
-            self.first_byte_at = self._clock.now()
-        try:
-            is_complete = reader.feed(data)
-        except BadAnswer as error:
-            answer.set_exception(unanswered("BadAnswer", str(error)))
-            self.abort()
-            return
-        if is_complete:
-            self._finish(reader, answer)
-
-    def eof_received(self) -> None:
-        reader, answer = self._reader, self._answer
-        self.is_reusable = False
-        if reader is not None and answer is not None and not answer.done() and reader.end():
-            self._finish(reader, answer)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.is_reusable = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        answer = self._answer
-        if answer is not None and not answer.done():
-            if self.first_byte_at != _NOT_YET:
-                answer.set_exception(unanswered("AnswerCutOff", "the connection ended within the answer"))
-            else:
-                answer.set_exception(_ClosedUnanswered(type(exc).__name__ if exc else "closed by the server"))
-        self._mark_closed()
-
-    def _mark_closed(self) -> None:
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-    def _finish(self, reader: AnswerReader, answer: asyncio.Future[Answer]) -> None:
-        self.is_reusable = self.is_reusable and reader.is_reusable
-        answer.set_result(Answer(reader.status, reader.headers, reader.body, self.first_byte_at))
 
 
 class DirectTransport:
@@ -175,8 +50,8 @@ class DirectTransport:
         self._clock = clock if clock is not None else SystemClock()
         self._answer_max_bytes = answer_max_bytes
         self._head = f"POST {endpoint.path} HTTP/1.1\r\nHost: {endpoint.authority}\r\n"
-        self._idle: deque[_Connection] = deque()
-        self._open: set[_Connection] = set()
+        self._idle: deque[Connection] = deque()
+        self._open: set[Connection] = set()
         self._line = Line(connections_max)
         self._is_closed = False
 
@@ -209,17 +84,17 @@ class DirectTransport:
         if kept is not None:
             try:
                 return await self._exchange(kept, request, deadline_at)
-            except _ClosedUnanswered as error:
+            except ClosedUnanswered as error:
                 # The server closed an idle connection just as we wrote: the commonest of all network errors.
                 if not is_repeatable:
                     raise unanswered("ConnectionClosed", str(error)) from error
         fresh = await self._connect(deadline_at)
         try:
             return await self._exchange(fresh, request, deadline_at)
-        except _ClosedUnanswered as error:
+        except ClosedUnanswered as error:
             raise unanswered("ConnectionClosed", str(error)) from error
 
-    async def _exchange(self, connection: _Connection, request: bytes, deadline_at: float) -> Answer:
+    async def _exchange(self, connection: Connection, request: bytes, deadline_at: float) -> Answer:
         answer = await connection.exchange(request, deadline_at)
         if connection.is_open and not self._is_closed:
             connection.idle_since = self._clock.now()
@@ -228,7 +103,7 @@ class DirectTransport:
             connection.abort()
         return answer
 
-    def _take_idle(self, age_max_s: float) -> _Connection | None:
+    def _take_idle(self, age_max_s: float) -> Connection | None:
         now = self._clock.now()
         idle = self._idle
         while idle and now - idle[0].idle_since > IDLE_MAX_S:
@@ -239,11 +114,11 @@ class DirectTransport:
             return idle.pop()
         return None
 
-    async def _connect(self, deadline_at: float) -> _Connection:
+    async def _connect(self, deadline_at: float) -> Connection:
         loop = asyncio.get_running_loop()
         if self._is_closed:
             raise unsent(ConnectionError(), detail="this client has been closed")
-        connection = _Connection(loop, self._clock, self._answer_max_bytes)
+        connection = Connection(loop, self._clock, self._answer_max_bytes)
         self._open.add(connection)
         connection.closed.add_done_callback(lambda _: self._open.discard(connection))
         try:
