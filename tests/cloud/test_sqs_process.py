@@ -107,3 +107,36 @@ def test_a_queue_that_cannot_be_made_is_a_usage_error() -> None:
     assert done.returncode == 2
     assert "--queue" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_port_that_is_taken_is_named_with_the_remedy() -> None:
+    with _process() as (_, ready):
+        port = ready["endpoint"].rpartition(":")[2]
+
+        done = _run(["--port", port])
+
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_serves_without_the_fast_extras_too() -> None:
+    """Neither uvloop nor orjson is needed."""
+    program = (
+        "import sys; sys.modules['uvloop'] = sys.modules['orjson'] = None; "
+        "from forebay.cloud.sqs_process import main; sys.exit(main(['--queue', 'jobs', '--until-stdin-closes']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        client, url = boto3_of(ready["endpoint"]), ready["queues"]["jobs"]
+        client.send_message(QueueUrl=url, MessageBody="Grüße 🏞️")
+        received = client.receive_message(QueueUrl=url)["Messages"]
+        process.stdin.close()
+
+        assert [message["Body"] for message in received] == ["Grüße 🏞️"]
+        assert process.wait(PATIENCE_S) == 0

@@ -3,7 +3,8 @@
 Rules kept here and nowhere else:
 
 1. One line of JSON on standard output, when it listens: `{"endpoint": …, "queues": {name: url}}`. Nothing else.
-2. SIGTERM and SIGINT end it with status 0; with `--until-stdin-closes`, so does the end of standard input.
+2. SIGTERM and SIGINT end it with status 0; with `--until-stdin-closes`, so does the end of standard input. A port that
+   is taken is status 1, a queue that cannot be made 2.
 """
 
 from __future__ import annotations
@@ -23,8 +24,14 @@ from forebay.rules.queue_semantics import ServiceFailure
 def main(arguments: Sequence[str]) -> int:
     """Serve until asked to stop; return the exit status."""
     options = _options().parse_args(arguments)
-    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-        return runner.run(_serve(options))
+    try:
+        with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+            return runner.run(_serve(options))
+    except OSError as error:
+        sys.stderr.write(
+            f"cannot listen on 127.0.0.1:{options.port}: {error.strerror or error}; choose another --port\n"
+        )
+        return 1
 
 
 def _options() -> argparse.ArgumentParser:

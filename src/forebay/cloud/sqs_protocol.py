@@ -186,7 +186,8 @@ def _received_one(delivery: Delivery, view: View, sender: str) -> Json:
     if view.attributes and content.attributes:
         attributes = wanted_attributes(content.attributes, view.attributes)
         if attributes:
-            message["MD5OfMessageAttributes"] = md5_of_attributes(attributes)
+            is_all = len(attributes) == len(content.attributes)
+            message["MD5OfMessageAttributes"] = content.attributes_md5 if is_all else md5_of_attributes(attributes)
             message["MessageAttributes"] = {name: _shown(attribute) for name, attribute in attributes.items()}
     return message
 

@@ -52,6 +52,8 @@ class MessageContent:
     body: str = field(repr=False)
     body_md5: str
     attributes: Mapping[str, MessageAttribute] = field(repr=False)
+    attributes_md5: str | None
+    """Of all of them together; None when there are none."""
     sent_at_ms: int
     group: str | None = None
     trace_header: str | None = None

@@ -26,7 +26,7 @@ GONE = 3
 SWEEP_ABOVE = 1_024
 """Stale entries are swept out of a structure when they outnumber live ones by this many."""
 
-NO_CONTENT = MessageContent("", "", "", {}, 0)
+NO_CONTENT = MessageContent("", "", "", {}, None, 0)
 
 
 class StoredMessage:

@@ -37,6 +37,7 @@ def send(queue: StandardQueue, entry: SendEntry, now: float, rng: Random) -> Sen
         entry.body,
         body_md5,
         entry.attributes,
+        md5_of_attributes(entry.attributes) if entry.attributes else None,
         queue.unix_ms(now),
         entry.group,
         entry.trace_header,
@@ -46,7 +47,7 @@ def send(queue: StandardQueue, entry: SendEntry, now: float, rng: Random) -> Sen
     return SentMessage(
         content.message_id,
         body_md5,
-        md5_of_attributes(entry.attributes) if entry.attributes else None,
+        content.attributes_md5,
         md5_of_attributes({"AWSTraceHeader": MessageAttribute("String", trace)}) if trace else None,
     )
 
