@@ -19,8 +19,8 @@ CALLS = 2_000
 
 def capacity(server: Server, results: Results, *, is_quick: bool) -> None:
     """Receive and delete with a small backlog and with a large one, in the server's CPU time."""
-    few, many = 1_000, 50_000 if is_quick else 1_000_000
-    calls = 500 if is_quick else CALLS
+    few, many = 1_000, 20_000 if is_quick else 1_000_000
+    calls = 300 if is_quick else CALLS
     rows: list[list[str]] = []
     cpu_s: dict[int, float] = {}
     for backlog in (few, many):

@@ -19,6 +19,9 @@ from benchmarks.server import Queue, Server
 
 IMPORT = "from forebay import Context, Reject, RetryLater, Worker"
 LOOK_EVERY_S = 0.002
+IDLE_POLLS = 4
+"""Whole waits of 20 s over which an idle worker is watched."""
+QUICK_IDLE_S = 8.0
 PAUSE_S = (0.05, 0.11)
 """Between two sends to an idle worker: long enough to be idle again."""
 
@@ -79,17 +82,17 @@ def _ms(seconds: float) -> str:
 
 def idle(server: Server, results: Results, *, is_quick: bool) -> None:
     """Nothing to do: CPU, requests and memory of a worker that waits."""
-    polls = 1 if is_quick else 4
     queue = server.create_queue()
     contestant = forebay("--slots", "200")
     with _started(contestant, server, queue, environment_of(contestant, server, queue)) as process:
-        began_at = time.monotonic()
         if not is_quick:
-            began_at = _await_receives(server, 2)  # The first wait is over: from here on it is at rest.
-        requests, cpu_s = sum(server.stats()["requests"].values()), process.usage.cpu_s
-        lasted_s = _await_receives(server, server.stats()["requests"]["ReceiveMessage"] + polls) - began_at
-        usage = process.usage
-        asked = sum(server.stats()["requests"].values()) - requests
+            _await_receives(server, 2)  # The first wait is over: from here on it is at rest.
+        began_at, requests, cpu_s = time.monotonic(), _requests(server), process.usage.cpu_s
+        if is_quick:
+            time.sleep(QUICK_IDLE_S)
+        else:
+            _await_receives(server, 2 + IDLE_POLLS)
+        lasted_s, asked, usage = time.monotonic() - began_at, _requests(server) - requests, process.usage
     server.delete_queue(queue)
     results.add(
         None,
@@ -97,6 +100,10 @@ def idle(server: Server, results: Results, *, is_quick: bool) -> None:
         Figure("CPU, idle", (usage.cpu_s - cpu_s) / lasted_s * 100, " % of a core", 0.3),
         Figure("memory, idle", usage.memory_mb, " MB", 60),
     )
+
+
+def _requests(server: Server) -> int:
+    return sum(server.stats()["requests"].values())
 
 
 def _started(contestant: Contestant, server: Server, queue: Queue, environment: dict[str, str]) -> Process:

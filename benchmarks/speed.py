@@ -142,8 +142,8 @@ def slow_backlog(server: Server, results: Results, *, is_quick: bool) -> None:
 
 def in_flight(server: Server, results: Results, *, is_quick: bool) -> None:
     """Ten thousand jobs at once: what their heartbeats cost, whether a lease is lost, how much memory they take."""
-    jobs = 2_000 if is_quick else 10_000
-    visibility_s = 15 if is_quick else 30
+    jobs = 1_000 if is_quick else 10_000
+    visibility_s = 9 if is_quick else 30
     interval_s = visibility_s / 3
     naps_s = 2.5 * interval_s if is_quick else 5 * interval_s
     contestant = forebay("--slots", str(jobs), "--visibility", str(visibility_s), template=job("nap", seconds=naps_s))
