@@ -20,12 +20,13 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number that was promised."""
+    """One number, and what was promised of it."""
 
     name: str
     value: float
     unit: str
-    limit: float
+    limit: float | None = None
+    """What was promised; None: nothing, it is told for information."""
     at_least: bool = False
     """Whether `limit` is the least that will do; else it is the most."""
     beside: str = ""
@@ -33,9 +34,13 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
+        if self.limit is None:
+            return True
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     def cells(self) -> list[str]:
+        if self.limit is None:
+            return [self.name, f"{number(self.value)}{self.unit}", "", "", self.beside]
         bound = f"{'≥' if self.at_least else '≤'} {number(self.limit)}{self.unit}"
         if math.isnan(self.value):
             return [self.name, NOT_MEASURED, bound, "?", self.beside]
@@ -74,7 +79,7 @@ class Results:
 
     def figures_table(self) -> Table:
         columns = ("figure", "measured", "promised", "met", "beside")
-        return Table("Figures promised", columns, [figure.cells() for figure in self.figures])
+        return Table("Figures, and what was promised", columns, [figure.cells() for figure in self.figures])
 
     def markdown(self, title: str) -> str:
         parts = [f"# {title}\n", f"{self.made_of}\n"]
