@@ -24,10 +24,6 @@ MODULE_LINES_MAX = 250
 TEST_MODULE_LINES_MAX = 500
 LONGER_MODULES: dict[str, tuple[int, str]] = {
     "src/forebay/observability/events.py": (270, "the catalogue of events; it is read like a table"),
-    "src/forebay/queue/direct.py": (
-        270,
-        "one connection from its opening to its end; the hot path is kept in one place",
-    ),
     "src/forebay/testing/world_checks.py": (290, "the invariants, all in one place so that none is overlooked"),
     "src/forebay/testing/world_service.py": (260, "the simulated service: one method for each call"),
     "src/forebay/worker/settling.py": (310, "the three ways to end a lease, and what is done when one fails"),
