@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import IO, NoReturn
 
 MIB = 1024 * 1024
@@ -95,6 +96,31 @@ def process_id() -> int:
 def leave_now(status: int) -> NoReturn:
     """End the process without waiting for threads: some user code would not stop. Flush before."""
     os._exit(status)
+
+
+def leave_within(seconds: float, status: int) -> None:
+    """End the process with `status` after `seconds`, if it has not ended by itself.
+
+    The interpreter waits at its end for every thread that is not a daemon, and so for user code that will not stop.
+    """
+
+    def leave() -> None:
+        time.sleep(seconds)
+        os._exit(status)
+
+    threading.Thread(target=leave, name="forebay-leave", daemon=True).start()
+
+
+def leave_on_termination() -> None:
+    """Leave at once with status 0 when SIGTERM comes: nothing has been received yet. In the main thread only.
+
+    Process 1 of a container has no default handling of signals: without this one, SIGTERM would not be noticed.
+    """
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def leave_with_parent(parent: str | None) -> None:

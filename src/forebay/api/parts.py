@@ -62,7 +62,8 @@ async def look_up(client: SqsClient, name: str, reporter: Reporter) -> str:
             if not error.fault.kind.is_transient:
                 raise
             fault = error.fault
-            reporter.report("poll.failed", {"queue": name, "kind": fault.kind.value, "code": fault.code})
+            told = {"queue": name, "kind": fault.kind.value, "code": fault.code, "detail": fault.detail}
+            reporter.report("poll.failed", {**told, "retry_in_s": pause_s})
         await anyio.sleep(pause_s)
         pause_s = min(pause_s * 2, 3.0)
 

@@ -14,18 +14,18 @@ import logging
 import random
 import sys
 import traceback
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from forebay import platform
+from forebay.api.opening import Watch, sources_or_exit
 from forebay.api.options import RunOptions
-from forebay.api.parts import executors_for, identity_of, open_sources, protection_for
-from forebay.api.run_fields import bug_fields, has_uvloop, started_fields, stopped_fields
-from forebay.api.signals import StopSignals
+from forebay.api.parts import executors_for, identity_of, protection_for
+from forebay.api.run_fields import bug_fields, has_uvloop, nothing_received, started_fields, stopped_fields
+from forebay.api.signals import Stoppable, StopSignals
 from forebay.clock import Clock, SystemClock
 from forebay.observability.health import HealthState
 from forebay.observability.health_server import HealthServer
@@ -41,10 +41,10 @@ from forebay.worker.vocabulary import Exit
 if TYPE_CHECKING:
     from forebay.api.worker import Worker
 
-Watch = Callable[[Driver], Coroutine[Any, Any, None]]
-"""Waits for a reason to stop and tells the driver."""
-
 HANDLERS_END_S = 0.5
+LEAVE_MAX_S = 5.0
+"""From the last line until the process has ended: threads that user code has left behind get this long, and so do its
+hooks at the interpreter's end (`atexit`)."""
 EXIT_BUG = 70
 
 
@@ -104,10 +104,10 @@ async def serve_worker(worker: Worker, options: RunOptions, *, stop: Stop | None
     clock = SystemClock()
     reporter = Reporter(LoggedLines(), clock, log=options.settings.log, error_detail=options.settings.error_detail)
 
-    async def obey(driver: Driver) -> None:
+    async def obey(worker: Stoppable) -> None:
         if stop is not None:
             await stop.wait()
-            driver.stop("asked to stop")
+            worker.stop("asked to stop")
 
     async with AsyncExitStack() as opened:
         stopped = await _work(worker, options, reporter, clock, opened, obey)
@@ -130,7 +130,9 @@ class LoggedLines:
 
 async def _run(worker: Worker, options: RunOptions, reporter: Reporter, clock: Clock, signals: StopSignals) -> Stopped:
     async with AsyncExitStack() as opened:
-        return await _work(worker, options, reporter, clock, opened, signals.obey)
+        stopped = await _work(worker, options, reporter, clock, opened, signals.obey)
+    platform.leave_within(LEAVE_MAX_S, stopped.status)
+    return stopped
 
 
 async def _work(
@@ -148,7 +150,10 @@ async def _work(
     if options.health is not None:
         server = HealthServer(health, clock, *options.health)
         opened.callback(server.close)
-    sources = await open_sources(options, reporter, opened)
+    sources = await sources_or_exit(options, reporter, opened, watch)
+    if isinstance(sources, Exit):
+        reporter.report("worker.stopped", nothing_received(sources))
+        return Stopped(sources.status, sources.reason, code_still_runs=False)
     worker.home.works(list(sources))  # What a handler enqueues goes to the queue that is being worked.
     protection = protection_for(options, clock)
     policy = Policy(

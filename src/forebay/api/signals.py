@@ -4,8 +4,9 @@ Rules kept here and nowhere else:
 
 1. The first signal drains, the second leaves at once, more change nothing. None ever kills the process by default
    handling: not before the loop turns, and not while the last lines are written.
-2. Wrappers (`timeout`, make, npm) forward a signal that the terminal has sent to the whole group already. What comes
-   within a blink of the one that counted is its echo.
+2. Wrappers (`timeout`, make, npm) forward a signal that the terminal has sent to the whole group already, and some
+   senders send a burst. What comes before the first one has been obeyed, or within a blink of that, is its echo. Who
+   has read `drain.started` and asks again is heard: the line leaves the process no sooner than the blink has passed.
 """
 
 from __future__ import annotations
@@ -14,14 +15,26 @@ import signal
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Protocol
 
 import anyio
 
-from forebay.worker.driver import Driver
 from forebay.worker.inbox import soon_on_this_loop
 
 ECHO_S = 0.1
 STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stoppable(Protocol):
+    """What can be asked to stop: a driver, or what goes before it."""
+
+    def stop(self, reason: str) -> None:
+        """Drain."""
+        ...
+
+    def stop_now(self, reason: str) -> None:
+        """Leave within a second."""
+        ...
 
 
 class StopSignals:
@@ -29,19 +42,20 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._counted: list[str] = []
-        self._last_at = float("-inf")
+        self._obeyed_at: float | None = None
         self._wake: Callable[[], object] | None = None
         for number in STOPS:
             signal.signal(number, self._arrived)
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if now - self._last_at < ECHO_S or len(self._counted) >= 2:
+        if len(self._counted) >= 2 or (self._counted and self._is_echo()):
             return
-        self._last_at = now
         self._counted.append(signal.Signals(number).name)
         if self._wake is not None:
             self._wake()
+
+    def _is_echo(self) -> bool:
+        return self._obeyed_at is None or time.monotonic() - self._obeyed_at < ECHO_S
 
     @staticmethod
     def ignore() -> None:
@@ -49,8 +63,8 @@ class StopSignals:
         for number in STOPS:
             signal.signal(number, signal.SIG_IGN)
 
-    async def obey(self, driver: Driver) -> None:
-        """Tell the driver of the signals that have come and of those that will."""
+    async def obey(self, worker: Stoppable) -> None:
+        """Tell the worker of the signals that have come and of those that will."""
         soon = soon_on_this_loop()
         told = 0
         while True:
@@ -58,8 +72,9 @@ class StopSignals:
             self._wake = lambda news=news: soon(news.set)
             for name in self._counted[told:]:
                 if told == 0:
-                    driver.stop(name)
+                    worker.stop(name)
+                    self._obeyed_at = time.monotonic()
                 else:
-                    driver.stop_now(f"second signal ({name})")
+                    worker.stop_now(f"second signal ({name})")
                 told += 1
             await news.wait()

@@ -186,7 +186,10 @@ class Worker:
         return self.home.queue()
 
     def run(self) -> NoReturn:
-        """Work the queue until told to stop, then leave with the exit status. What `forebay run` does."""
+        """Work the queue until told to stop, then leave with the exit status. What `forebay run` does.
+
+        The process ends within five seconds of the worker's last line, whatever threads are left behind.
+        """
         from forebay.api.program import run_program
 
         run_program(self)

@@ -51,6 +51,8 @@ def _status(given: list[str]) -> int:
         remark(overview())
         return USAGE_ERROR
     verb, rest = given[0], given[1:]
+    if verb == "run":
+        platform.leave_on_termination()  # Until the worker has a handler of its own: the user's imports take time.
     if verb in ("-h", "--help", "help"):
         tell(overview())
         return 0

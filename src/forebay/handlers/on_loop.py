@@ -8,7 +8,8 @@ Rules kept here and nowhere else:
    answer, so it answered; it raised anything that came from the cancellation, so it was interrupted (or timed out);
    it raised something of its own, so it failed. A handler that swallows the cancellation keeps its attempt open.
 4. An attempt whose cancellation reaches it before its first step never runs the user's code.
-5. Nothing is asked of an idle loop. While attempts run, one ping a second tells whether it still turns.
+5. A handler that forks and comes back in the child ends there: a second copy of this worker must not go on.
+6. Nothing is asked of an idle loop. While attempts run, one ping a second tells whether it still turns.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from forebay.handlers.frames import places_of_running, told
 from forebay.handlers.registry import Registry
 from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, TimedOut
 from forebay.observability.current import CURRENT_ATTEMPT
+from forebay.platform import leave_now, process_id
 
 BLOCKED_AFTER_S = 1.0
 """A ping unanswered for this long means that some handler keeps the loop from turning."""
@@ -67,6 +69,7 @@ class LoopExecutor:
         self._running: dict[int, _Running] = {}
         self._ended: list[Ended] = []
         self._closing = False
+        self._process_id = process_id()
         self._pinged_at: float | None = None
         # An empty context: what the control loop keeps in its own must not be seen by handlers.
         self._context = Context()
@@ -152,6 +155,8 @@ class LoopExecutor:
                 await cast("Callable[[Attempt], Coroutine[Any, Any, object]]", call)(attempt)
             except BaseException as error:  # noqa: BLE001 - user code may raise anything, and the loop must go on
                 outcome = record.outcome_of(error)
+            if process_id() != self._process_id:
+                leave_now(0 if outcome is SUCCEEDED else 1)
         self._end(attempt.number, outcome, monotonic() - began_at)
 
     def _end(self, number: int, outcome: Outcome, lasted_s: float) -> None:

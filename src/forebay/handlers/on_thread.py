@@ -7,7 +7,8 @@ Rules kept here and nowhere else:
    does then is believed: it returned, so it succeeded; it raised an answer, so it answered; else it failed.
 3. An attempt that no thread has taken yet ends at once when interrupted: whoever takes it first, owns it.
 4. Each attempt runs in a fresh, empty context: nothing set by one job is seen by the next.
-5. Outcomes gather while another thread is handing some over, and go in one batch after it.
+5. A handler that forks and comes back in the child ends there: a second copy of this worker must not go on.
+6. Outcomes gather while another thread is handing some over, and go in one batch after it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from forebay.handlers.failure import outcome_of
 from forebay.handlers.registry import Registry
 from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, Postponed, TimedOut
 from forebay.observability.current import CURRENT_ATTEMPT
+from forebay.platform import leave_now, process_id
 
 
 class ThreadExecutor:
@@ -35,6 +37,7 @@ class ThreadExecutor:
         assert threads >= 1, threads
         self._make_thread = make_thread
         self._registry = registry
+        self._process_id = process_id()
         self._threads_max = threads
         self._threads: list[threading.Thread] = []
         self._work: SimpleQueue[int | None] = SimpleQueue()
@@ -134,6 +137,8 @@ class ThreadExecutor:
             Context().run(self._call, attempt)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, and the thread must go on
             outcome = outcome_of(error)
+        if process_id() != self._process_id:
+            leave_now(0 if outcome is SUCCEEDED else 1)
         # Gone from here before its end is told, so that threads are counted for those who still need one.
         self._running.pop(attempt.number, None)
         self._hand_over(Ended(attempt.number, outcome, monotonic() - began_at))
