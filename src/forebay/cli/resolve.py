@@ -16,7 +16,7 @@ from typing import Any, cast
 from forebay import platform
 from forebay.api.options import RunOptions
 from forebay.cli.project_file import FILE_NAME, Written
-from forebay.cli.values import address, flag, plain, seconds, size, url, whole, whole_seconds
+from forebay.cli.values import address, flag, plain, queue_address, queue_url, seconds, size, whole, whole_seconds
 from forebay.errors import SettingsError
 from forebay.settings import WorkerSettings
 
@@ -60,7 +60,7 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("exit-when-empty", flag, "exit_when_empty", "leave when the queues are empty"),
         Setting("error-detail", plain, "error_detail", "what logs show of an exception: frames or full"),
         Setting("dead-letter-detail", plain, "dead_letter_detail", "what a buried message shows of it: frames or full"),
-        Setting("dead-letter", url, None, "URL of the dead-letter queue"),
+        Setting("dead-letter", queue_url, None, "URL of the dead-letter queue"),
         Setting("health", address, None, "HOST:PORT of the health pages"),
     )
 }
@@ -153,6 +153,21 @@ def _read(setting: Setting, text: str, place: str) -> Any:
 
 
 def _queues(given: Given) -> tuple[tuple[str, ...], str]:
+    queues, place = _named_queues(given)
+    for queue in queues:
+        check_queue(queue, place)
+    return queues, place
+
+
+def check_queue(queue: str, place: str) -> str:
+    """Return `queue` if it is a URL or a name. Raises `SettingsError` otherwise: no service would ever find it."""
+    try:
+        return queue_address(queue)
+    except ValueError as error:
+        raise SettingsError(f"{place}: {queue!r} must be {error}") from None
+
+
+def _named_queues(given: Given) -> tuple[tuple[str, ...], str]:
     if given.queues:
         return _unique(given.queues), "--queue"
     for variable in QUEUE_VARIABLES:
@@ -170,8 +185,11 @@ def _queues(given: Given) -> tuple[tuple[str, ...], str]:
 
 
 def queues_of(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the queues that the environment names."""
-    return next((_unique(urls) for name in QUEUE_VARIABLES if (urls := environment.get(name, "").split())), ())
+    """Return the queues that the environment names. Raises `SettingsError` for what can be none."""
+    for name in QUEUE_VARIABLES:
+        if urls := environment.get(name, "").split():
+            return tuple(check_queue(url, name) for url in _unique(urls))
+    return ()
 
 
 def _unique(urls: Sequence[str]) -> tuple[str, ...]:
@@ -210,4 +228,12 @@ def _first(environment: Mapping[str, str], names: Sequence[str], setting: str, s
 def _endpoint(environment: Mapping[str, str], sources: dict[str, str]) -> str | None:
     """Return the endpoint that the environment names, by botocore's rule for switching that off."""
     is_off = environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
-    return _first(environment, () if is_off else ENDPOINT_VARIABLES, "endpoint", sources)
+    endpoint = _first(environment, () if is_off else ENDPOINT_VARIABLES, "endpoint", sources)
+    if endpoint is not None:
+        from forebay.queue.transport import Endpoint
+
+        try:
+            Endpoint.parse(endpoint)
+        except SettingsError as error:
+            raise SettingsError(f"{sources['endpoint']}: {error}") from None
+    return endpoint

@@ -12,7 +12,7 @@ import typer
 
 from forebay import platform
 from forebay.cli import console
-from forebay.cli.resolve import queues_of
+from forebay.cli.resolve import check_queue, queues_of
 from forebay.cli.sending import Dispatch, Rate, Refusals, json_lines
 from forebay.errors import SettingsError
 from forebay.model import JOB_ATTRIBUTE, MessageAttribute
@@ -109,7 +109,7 @@ async def _open(address: str) -> SqsSink:
 
 
 def _queue(option: str | None) -> str:
-    queues = (option,) if option else queues_of(os.environ)
+    queues = (check_queue(option, "--queue"),) if option else queues_of(os.environ)
     if not queues:
         raise SettingsError("no queue is named: pass --queue URL, or set FOREBAY_QUEUE_URL")
     return queues[0]

@@ -131,7 +131,7 @@ class DirectTransport:
         except TimeoutError as error:
             raise unsent(error, detail=f"no connection to {self._endpoint.authority} in time") from error
         except (OSError, UnicodeError) as error:  # refused, reset, no such host, TLS
-            raise unsent(error) from error
+            raise unsent(error, host=self._endpoint.host) from error
         finally:
             connection.forget_unless_made()
         return connection

@@ -14,6 +14,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -152,8 +153,11 @@ class Endpoint:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
-def unsent(error: BaseException, *, detail: str = "") -> QueueError:
-    """Return the error of a request that never left: refused, no such host, TLS not agreed on."""
+def unsent(error: BaseException, *, detail: str = "", host: str = "") -> QueueError:
+    """Return the error of a request that never left: refused, no such `host`, TLS not agreed on."""
+    if isinstance(error, socket.gaierror):
+        # The system's words do not say which name it was.
+        return QueueError(Fault(FaultKind.UNAVAILABLE, "HostNotFound", f"{host or 'the host'}: {error.strerror}"))
     return QueueError(Fault(FaultKind.UNAVAILABLE, type(error).__name__, detail or _words(error)))
 
 
