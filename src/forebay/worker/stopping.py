@@ -5,13 +5,11 @@ Rules kept here and nowhere else:
 1. Running attempts get until the drain's limit; then they are interrupted, and what obeys is given back.
 2. What does not obey is released so as to reappear two seconds after our exit at the earliest, and the process leaves
    without waiting for it. This is the one time that something is released while its code may still run.
-3. Polls still open at the limit are abandoned. What was held back on their account is released so as to outlast them.
+3. Polls still open at the limit are abandoned. What is released from then on outlasts them.
 4. The exit comes when everything is accounted for, or when time is up: then the rest is counted as lost.
 """
 
 from __future__ import annotations
-
-from math import ceil
 
 from forebay.worker.drain import VISIBLE_AFTER_S, Drain, Phase
 from forebay.worker.ledger import Column
@@ -55,8 +53,8 @@ class Stopping:
             reason=reason,
             running=desk.running,
             waiting=len(desk.waiting),
-            poll_ends_in_s=round(max(0.0, ends_at - now), 3),
             limit_s=round(self.drain.limit_at - now, 3),
+            **({"poll_ends_in_s": round(ends_at - now, 3)} if ends_at > now else {}),
         )
         for record in desk.records.values():
             if record.state is State.RUNNING:
@@ -91,12 +89,11 @@ class Stopping:
             self._leave()
 
     def _end_polls(self, now: float) -> None:
-        delays_s = {key: max(0.0, ceil(self._polling.ends_at(key) - now) + 1.0) for key in self._polling.sources}
-        open_keys = [key for key in self._polling.sources if self._polling.is_open(key)]
-        self._settling.force(delay_of=lambda key: delays_s[key] if key in open_keys else 0.0, now=now)
-        for key in open_keys:
-            self._polling.abandon(key)
-            self._desk.commands.append(AbandonPolls(key))
+        for key in self._polling.sources:
+            if self._polling.is_open(key):
+                self._polling.abandon(key)
+                self._desk.commands.append(AbandonPolls(key))
+        self._settling.unblock(now)
 
     def _give_up_running(self, now: float) -> None:
         """Release what would not end. Its slot counts as free, for nothing is received any more."""
