@@ -124,6 +124,7 @@ class Witness:
         match event:
             case MessagesReceived(messages=messages):
                 self.polls.answered(event)
+                self.leaving.received(event.source, len(messages))
                 self.received += len(messages)
                 for message in messages:
                     self.receipts[message.source, message.message_id] = message.receipt
@@ -142,13 +143,11 @@ class Witness:
                 self.releases.hears(event)
 
     def stalled(self, stall_s: float) -> None:
-        """The control loop is about to stand still."""
         self.has_stalled = True
         self.leaving.slack_s += stall_s
 
     def woken(self) -> None:
-        """The engine is called because it asked to be."""
-        self._is_woken = True
+        self._is_woken = True  # The engine is called because it asked to be.
 
     # ── what the engine says ───────────────────────────────────────────────────────────────────────────────
 
@@ -159,8 +158,7 @@ class Witness:
         self._said_something = True
         if self.process.exit is not None:
             self.broken("exit", f"{type(command).__name__} after the exit")
-        check = self._on_command.get(type(command))
-        if check is not None:
+        if (check := self._on_command.get(type(command))) is not None:
             check(command)
 
     def _receive(self, command: Receive) -> None:
@@ -180,8 +178,8 @@ class Witness:
         if self.leaving.stop_at is not None:
             self.broken("4: no start after a stop", f"attempt {number}")
         known = self.world.service.by_body[message.body]
-        receipt = self.receipts[message.source, message.message_id]
-        if not known.is_shared and not known.is_leased(receipt, self.now):
+        is_leased = known.is_leased(self.receipts[message.source, message.message_id], self.now)
+        if not known.is_shared and not is_leased:
             self.broken("2: trusted lease", f"attempt {number} starts on message {known.number} without a lease")
         if any(isinstance(holder, Code) and holder.executor is self.process.executor for holder in known.holders):
             self.broken("5: one at a time", f"message {known.number} runs here already")
@@ -200,7 +198,9 @@ class Witness:
             self.leaving.stopped(is_hurry=False)
         elif command.event == "lease.lost":
             known = self.world.service.by_id[str(fields["message_id"])]
-            self.lost.add(self.receipts[known.source, known.message_id])
+            if (receipt := self.receipts[known.source, known.message_id]) in self.lost and not known.is_shared:
+                self.broken("4: leases", f"message {known.number} is reported as lost twice")
+            self.lost.add(receipt)
             self.settlements.lease_lost(known, str(fields["reason"]))
         elif command.event == "attempt.stuck":
             known = self.world.service.by_id[str(fields["message_id"])]
@@ -247,9 +247,9 @@ class Witness:
 
     def _check_held(self, record: Record) -> None:
         """A delivery that waits or runs: its lease must be what the engine takes it for."""
-        number = record.number
         if record.state is State.RUNNING:
             self._check_running(record)
+        number = record.number
         known = self.world.service.by_body[record.attempt.message.body]
         if record.is_lease_lost or known.is_shared:
             return
@@ -271,8 +271,7 @@ class Witness:
             self.broken("limits", f"attempt {number} has not been told that its limit has passed")
 
     def _check_wakes(self) -> None:
-        is_idle_wake = self._is_woken and not self._said_something
-        self._is_woken = False
+        is_idle_wake, self._is_woken = self._is_woken and not self._said_something, False
         if not is_idle_wake:
             return
         now, wakes = self.now, self._idle_wakes

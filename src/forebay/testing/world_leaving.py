@@ -31,6 +31,8 @@ class LeavingChecks:
         """How long the control loop has stood still since the last request to stop: nobody is in time then."""
         self._counted_at: dict[str, float] = {}
         self._may_not_count: set[str] = set()
+        self._unconfirmed: set[str] = set()
+        """Sources whose numbers were all 0, and from which no receive has come back empty since."""
         self._seen_before_stop: set[str] = set()
 
     def stopped(self, *, is_hurry: bool) -> None:
@@ -56,6 +58,13 @@ class LeavingChecks:
     def counted(self, event: Counted) -> None:
         if event.fault is not None and event.fault.kind is FaultKind.DENIED:
             self._may_not_count.add(event.source)
+        if event.counts is not None and event.counts.is_empty:
+            self._unconfirmed.add(event.source)
+
+    def received(self, source: str, count: int) -> None:
+        """A receive was answered."""
+        if count == 0:
+            self._unconfirmed.discard(source)
 
     def after_step(self) -> None:
         """Nobody may stay longer than promised."""
@@ -96,6 +105,8 @@ class LeavingChecks:
     def _check_empty(self) -> None:
         """Who leaves because nothing is left has asked, and nothing is left of what was there then or came to it."""
         world = self._witness.world
+        if self._unconfirmed:
+            self._witness.broken("exit when empty", f"no empty receive has confirmed {sorted(self._unconfirmed)}")
         for known in world.service.by_id.values():
             asked_at = self._counted_at.get(known.source, 0.0)
             was_there = known.sent_at < asked_at or known.message_id in self._seen_before_stop

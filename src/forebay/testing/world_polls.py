@@ -23,16 +23,21 @@ class PollChecks:
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
         self._open: dict[tuple[str, int], tuple[float, Receive]] = {}
-        self._has_abandoned = False
+        self._abandoned_until: dict[str, float] = {}
         self._vain: dict[str, deque[float]] = {}
 
     def is_open(self, source: str, poll: int) -> bool:
         return (source, poll) in self._open
 
     def ends_at(self, source: str) -> float:
-        """When the last open poll on `source` ends by itself, as its caller sees it. 0 when none is open."""
+        """When the last open poll on `source` ends by itself, as its caller sees it. 0 when none is open.
+
+        One that was abandoned counts as well: the service may not have noticed. But it hides no longer than it asked.
+        """
         ends = [at + receive.wait_s for (key, _), (at, receive) in self._open.items() if key == source]
-        return max(ends, default=0.0)
+        abandoned_until = self._abandoned_until.get(source, 0.0)
+        ends.append(min(abandoned_until, self._witness.now + self._witness.settings.visibility_s))
+        return max(ends)
 
     def receive(self, command: Receive) -> None:
         """A receive is about to be made."""
@@ -59,12 +64,12 @@ class PollChecks:
 
     def abandon(self, command: AbandonPolls) -> None:
         """The open polls of a source are given up. Answers that are in the inbox already still come."""
-        self._has_abandoned = True
+        self._abandoned_until[command.source] = self.ends_at(command.source)
         for key in [key for key in self._open if key[0] == command.source]:
             del self._open[key]
 
     def answered(self, event: MessagesReceived) -> None:
-        if self._open.pop((event.source, event.poll), None) is None and not self._has_abandoned:
+        if self._open.pop((event.source, event.poll), None) is None and not self._abandoned_until:
             self._witness.broken("world", "an answer to no poll")
         if not event.messages:
             self._in_vain(event.source)

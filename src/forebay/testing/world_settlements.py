@@ -139,7 +139,10 @@ class SettlementChecks:
             return
         source = self._world.source_plan(known.source)
         is_near_ceiling = self._witness.now - known.received_at > CEILING_NEAR_S
-        if source.may_renew and not known.is_shared and not is_near_ceiling:
+        # Where renewing is denied, and that is known, receives hide for as long as any job may take.
+        is_within_limit = self._witness.now < known.received_at + self._world.plan.limit_max_s
+        may_keep = source.may_renew or (source.knows_may_renew and is_within_limit)
+        if may_keep and not known.is_shared and not is_near_ceiling:
             self._broken("4: heartbeats", f"message {known.number} was lost on a faultless network: {reason}")
 
     # ── answers ────────────────────────────────────────────────────────────────────────────────────────────

@@ -82,7 +82,7 @@ class Engine:
         self._desk = desk = Desk(settings, rng, descriptions=dict.fromkeys(sources, Description()))
         self._polling = Polling(list(sources), visibility_s=settings.visibility_s, rng=rng)
         self._leasing = Leasing(desk, lost=lambda record, why: self._running.lease_lost(record, why))
-        self._settling = Settling(desk, self._leasing, polls_open=self._polling.is_open)
+        self._settling = Settling(desk, self._leasing, self._polling)
         self._guarding = Guarding(desk, policy, limit_max_s=limit_max_s)
         self._running = Running(desk, registry, self._settling, self._guarding, polls_open=self._polling.is_open)
         self._stopping = Stopping(desk, self._polling, self._settling, self._running)

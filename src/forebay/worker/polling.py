@@ -14,6 +14,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING
 
 from forebay.errors import Fault, FaultKind
@@ -62,6 +63,8 @@ class SourceState:
     refused_since: float | None = None
     """Since when the service says no (queue missing, denied, no credentials) without an answer in between."""
     wait_max_s: float = float(WAIT_MAX_S)
+    abandoned_until: float = 0.0
+    """When the last poll that we gave up waiting for ends by itself, if the service has not noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,5 +228,17 @@ class Polling:
 
     def abandon(self, key: str) -> None:
         """Forget the open polls of a source; their answers are not awaited any more."""
-        for number in list(self.sources[key].polls):
+        source = self.sources[key]
+        source.abandoned_until = max(source.abandoned_until, self.ends_at(key))
+        for number in list(source.polls):
             self.close(key, number)
+
+    def outlast_s(self, key: str, now: float) -> float:
+        """Return how long to hide what is given back, so that no poll that we have abandoned takes it to its grave.
+
+        Never longer than such a poll would hide it.
+        """
+        source = self.sources[key]
+        if source.abandoned_until <= now:
+            return 0.0
+        return min(ceil(source.abandoned_until - now) + 1.0, float(source.visibility_s))

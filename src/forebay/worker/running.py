@@ -178,6 +178,8 @@ class Running:
         if record.state is State.SETTLING:
             self._settling.lost(record, why)
             return
+        if record.is_lease_lost:
+            return  # An answer and the clock may say so in the same turn.
         record.is_lease_lost = True
         self._desk.report(
             "lease.lost",

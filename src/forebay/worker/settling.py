@@ -4,7 +4,7 @@ Rules kept here and nowhere else:
 
 1. Nothing is settled without trust in its lease; what lost it meanwhile is counted as lost.
 2. A release waits for a renewal that is under way, and, when we are stopping, for every poll of ours on that source
-   to end: an open poll would take it again.
+   to end: an open poll would take it again. One that was abandoned is outlasted.
 3. A copy in the dead-letter queue is confirmed before the original is deleted. With no such queue nothing is
    deleted: the message is parked, hidden for as long as SQS allows, and reported once.
 4. What fails and may succeed later is tried again for as long as the lease is trusted.
@@ -12,14 +12,13 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from forebay.errors import Fault, FaultKind
 from forebay.settings import VISIBILITY_CEILING_S
 from forebay.worker.error_note import error_note
 from forebay.worker.leasing import Leasing
 from forebay.worker.ledger import Column
 from forebay.worker.memory import Memory
+from forebay.worker.polling import Polling
 from forebay.worker.records import Desk, Record, State, about, queue_name
 from forebay.worker.retry import SettleByBurial, SettleByDelete, SettleByRelease, Settlement
 from forebay.worker.timers import Timers
@@ -36,12 +35,11 @@ class Settling:
         self,
         desk: Desk,
         leasing: Leasing,
-        *,
-        polls_open: Callable[[str], bool],
+        polling: Polling,
     ) -> None:
         self._desk = desk
         self._leasing = leasing
-        self._polls_open = polls_open
+        self._polling = polling
         self._again = Timers()
         self._held_back: dict[int, Record] = {}
         self._deletes: dict[str, list[Entry]] = {}
@@ -109,10 +107,11 @@ class Settling:
         if record.renewing is not None:
             return True
         # While we go on working, polls follow upon polls: a release that waited for them all might wait for ever.
-        return self._desk.is_stopping and record.column != "parked" and self._polls_open(record.source)
+        return self._desk.is_stopping and record.column != "parked" and self._polling.is_open(record.source)
 
     def _release(self, record: Record, delay_s: float, now: float) -> None:
         record.is_settling_now = True
+        delay_s = max(delay_s, self._polling.outlast_s(record.source, now))
         ceiling_s = max(0, int(VISIBILITY_CEILING_S - (now - record.received_at)))
         seconds = min(int(-(-delay_s // 1)), ceiling_s)
         self._releases.setdefault(record.source, []).append(Entry(record.number, record.receipt, seconds))
@@ -135,15 +134,6 @@ class Settling:
         self._held_back.pop(record.number, None)
         self._again.cancel(record.number)
         return True
-
-    def force(self, *, delay_of: Callable[[str], float], now: float) -> None:
-        """Release what is held back although polls may be open; `delay_of` a source outlasts them."""
-        for number, record in list(self._held_back.items()):
-            if record.renewing is None:
-                del self._held_back[number]
-                settlement = record.settlement
-                assert isinstance(settlement, SettleByRelease), settlement
-                self._release(record, max(settlement.delay_s, delay_of(record.source)), now)
 
     def adopt(self, record: Record, now: float) -> None:
         """The record's message came again while it was being settled; settle the newest delivery instead."""
