@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from tests.processes.harness import Sqs, running, wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
