@@ -35,7 +35,10 @@ class Guarding:
 
     @property
     def wake_at(self) -> float | None:
-        return self._policy.wake_at
+        wake_at, held_until = self._policy.wake_at, self._policy.held_until
+        if self.is_cycle_over and wake_at is None:
+            return held_until  # A hold that ends by itself ends the cycle as well.
+        return wake_at
 
     @property
     def is_paused(self) -> bool:
@@ -97,6 +100,8 @@ class Guarding:
         if self._is_always and self._had_work and not self._desk.records:
             self._had_work = False
             self.is_cycle_over = True
+        if self.is_cycle_over and self._policy.held_until is not None and not self._policy.is_held(now):
+            self.is_cycle_over = False
         wake_at = self._policy.wake_at
         if self._desk.protected == 0:
             self._wanted_until = None
