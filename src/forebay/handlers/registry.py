@@ -17,6 +17,9 @@ Call = Callable[[Attempt], Coroutine[Any, Any, object]] | Callable[[Attempt], ob
 DEFAULT = "default"
 """The name under which the default handler's attempts are reported."""
 
+NAME_TOLD_MAX = 100
+"""Characters of an unknown job's name that reach a log line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handler:
@@ -70,7 +73,12 @@ class Registry:
         job = message.job
         if job is not None:
             handler = self._by_name.get(job)
-            return handler if handler is not None else Unroutable(f"no job named {job!r} is declared here")
+            return handler if handler is not None else Unroutable(f"no job named {_told(job)} is declared here")
         if self.default is not None:
             return self.default
         return Unroutable("the message names no job (attribute 'job') and there is no default handler")
+
+
+def _told(name: str) -> str:
+    """Return a name that anybody may have sent, bounded: SQS takes attributes of nearly 1 MiB."""
+    return repr(name) if len(name) <= NAME_TOLD_MAX else f"{name[:NAME_TOLD_MAX]!r}… ({len(name):,} characters)"
