@@ -7,7 +7,7 @@ from tests.worker.hand import Hand, entries, message, of
 
 from forebay.errors import Fault, FaultKind
 from forebay.model import Failed
-from forebay.worker.receiving import REFUSED_FOR_GOOD_S
+from forebay.worker.receiving import REFUSALS, REFUSED_FOR_GOOD_S
 from forebay.worker.vocabulary import (
     Bury,
     Delete,
@@ -141,7 +141,7 @@ def test_a_handler_that_asks_for_time_gets_it_up_to_the_ceiling() -> None:
     assert attempt.signals.deadline_at == 105.0
 
 
-@pytest.mark.parametrize("kind", [FaultKind.MISSING, FaultKind.DENIED, FaultKind.CREDENTIALS])
+@pytest.mark.parametrize("kind", [FaultKind.MISSING, FaultKind.DENIED, FaultKind.CREDENTIALS, FaultKind.REFUSED])
 def test_a_service_that_says_no_from_the_start_ends_the_worker(kind: FaultKind) -> None:
     hand = Hand()
 
@@ -149,7 +149,7 @@ def test_a_service_that_says_no_from_the_start_ends_the_worker(kind: FaultKind) 
 
     assert hand.exit is not None
     assert hand.exit.status == 1
-    assert ":" in hand.exit.reason
+    assert hand.exit.reason.startswith(REFUSALS[kind])
 
 
 def test_a_service_that_has_answered_before_may_say_no_for_five_minutes() -> None:

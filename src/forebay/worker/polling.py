@@ -61,7 +61,7 @@ class SourceState:
     not_before: float = 0.0
     has_answered: bool = False
     refused_since: float | None = None
-    """Since when the service says no (queue missing, denied, no credentials) without an answer in between."""
+    """Since when the service says no (missing, denied, no credentials, refused) without an answer in between."""
     wait_max_s: float = float(WAIT_MAX_S)
     abandoned_until: float = 0.0
     """When the last poll that we gave up waiting for ends by itself, if the service has not noticed."""
@@ -214,7 +214,7 @@ class Polling:
             source.failures += 1
         source.wanted = 1
         source.had_messages = False
-        says_no = fault.kind in (FaultKind.MISSING, FaultKind.DENIED, FaultKind.CREDENTIALS)
+        says_no = fault.kind in (FaultKind.MISSING, FaultKind.DENIED, FaultKind.CREDENTIALS, FaultKind.REFUSED)
         if not says_no:
             source.refused_since = None
         elif source.refused_since is None:

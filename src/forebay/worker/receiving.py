@@ -37,6 +37,7 @@ REFUSALS = {
     FaultKind.MISSING: "the queue does not exist: check the URL and the Region, or create it",
     FaultKind.DENIED: "receiving is denied: grant sqs:ReceiveMessage on the queue to the task role",
     FaultKind.CREDENTIALS: "no valid credentials: give the task a role, or set AWS_ACCESS_KEY_ID and its companions",
+    FaultKind.REFUSED: "the service refuses the request, and repeating it cannot help",
 }
 """What to do about an answer that repeating cannot mend."""
 
@@ -181,7 +182,8 @@ class Receiving:
         )
         refused_s = now - source.refused_since if source.refused_since is not None else None
         if refused_s is not None and (not source.has_answered or refused_s >= REFUSED_FOR_GOOD_S):
-            self._stop(REFUSALS[fault.kind], now, status=1)
+            words = f" ({fault})" if fault.kind is FaultKind.REFUSED else ""
+            self._stop(f"{REFUSALS[fault.kind]}{words}", now, status=1)
 
     def renewed(self, event: Renewed, now: float) -> None:
         was_permitted = {key: self._leasing.may_renew(key) for key in self._polling.sources}
