@@ -134,6 +134,18 @@ def test_with_fewer_free_slots_than_sources_polls_are_short_and_take_turns() -> 
     assert asked == ["a", "b", "c", "a", "b", "c"]
 
 
+def test_a_source_without_work_does_not_keep_the_others_waiting_for_their_turn() -> None:
+    made = polling("busy", "idle")
+    (receive,) = made.ask(room(1), now=0.0)
+    made.close(receive.source, receive.poll)
+    made.answered(receive.source, 1, queue_wait_s=0.0, free=0)
+
+    (next_one,) = made.ask(room(1), now=1.0)
+
+    assert (receive.source, next_one.source) == ("busy", "idle")
+    assert next_one.wait_s == 0
+
+
 def test_every_source_gets_its_share_of_few_slots() -> None:
     made = polling("a", "b")
 

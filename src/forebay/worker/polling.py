@@ -6,7 +6,8 @@ Rules kept here and nowhere else:
 2. One long poll when idle. Another poller starts when an answer brings messages while ten slots are free and no other
    poll is open, or when messages had waited long; it ends on an empty answer.
 3. With a backlog, free slots are gathered for a moment before asking, so that receives come back full.
-4. With fewer free slots than sources, polls are short and take turns.
+4. With fewer free slots than sources, polls are short and take turns; they do not wait at all while a source with
+   work awaits its turn, or each of its jobs would cost a wait on every source that has none.
 5. After a failure one probe at a time, with growing jittered pauses: short ones while the service does not answer (its
    return must be noticed within seconds), up to 30 s while it throttles or says no.
 """
@@ -122,7 +123,7 @@ class Polling:
             count = max(1, min(BATCH_MAX, free - (len(silent) - index - 1)))
             if not takes_turns and self._gathers(source, count, room, now):
                 continue
-            wait_s = min(source.wait_max_s, SHORT_WAIT_S) if takes_turns else source.wait_max_s
+            wait_s = self._turn_wait_s(source) if takes_turns else source.wait_max_s
             receives.append(self._open(source, count, wait_s, now))
             free -= count
         if not takes_turns:
@@ -132,6 +133,13 @@ class Polling:
             self._order.remove(first)
             self._order.append(first)
         return receives
+
+    def _turn_wait_s(self, source: SourceState) -> float:
+        """Return how long a source may keep the others waiting for their turn."""
+        is_awaited = any(
+            other.had_messages and not other.polls for other in self.sources.values() if other is not source
+        )
+        return 0.0 if is_awaited else min(source.wait_max_s, SHORT_WAIT_S)
 
     def _ask_more(self, free: int, now: float) -> list[Receive]:
         """Let further pollers ask, full batches only, one source after the other."""
