@@ -31,6 +31,7 @@ from forebay.observability.health import HealthState
 from forebay.observability.health_server import HealthServer
 from forebay.observability.kinds import Keep
 from forebay.observability.logs import LogHandler, install
+from forebay.observability.prints import give_back, take_over
 from forebay.observability.reporter import Reporter
 from forebay.observability.writer import Writer
 from forebay.protection.policy import Policy
@@ -82,6 +83,7 @@ def run_worker(worker: Worker, options: RunOptions) -> int:
     )
     handler = LogHandler(writer, log=settings.log, error_detail=settings.error_detail)
     install(handler, logging.getLogger(), log=settings.log)
+    prints = take_over(writer)
     try:
         stopped = anyio.run(
             _run, worker, options, reporter, clock, signals, backend_options={"use_uvloop": has_uvloop()}
@@ -89,6 +91,7 @@ def run_worker(worker: Worker, options: RunOptions) -> int:
     finally:
         signals.ignore()
         reporter.close()
+        give_back(prints)
     writer.close(timeout_s=1.0)
     if stopped.code_still_runs:
         platform.leave_now(stopped.status)

@@ -34,6 +34,9 @@ GATHER_S = 0.01
 REFUSED_WAIT_S = 0.5
 """How long to wait before trying again where the system refused (a full disk)."""
 
+CLOSING_MAX_S = 4.0
+"""How long the last lines may take to leave when the reader is slow."""
+
 _GONE = (errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET, errno.EINVAL, errno.ENXIO)
 
 
@@ -61,6 +64,8 @@ class Writer:
         self._waiting = 0
         """Characters in `_lines`; near enough to bytes to bound memory with."""
         self._dropped = 0
+        self._written = 0
+        """Bytes that the system has taken."""
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._flushed = threading.Event()
@@ -105,11 +110,19 @@ class Writer:
             dropped, self._dropped = self._dropped, 0
             return dropped
 
-    def close(self, timeout_s: float = 1.0) -> bool:
-        """Write what waits, for at most `timeout_s`, and stop. Returns whether everything was written."""
+    def close(self, timeout_s: float = 1.0, *, longest_s: float = CLOSING_MAX_S) -> bool:
+        """Write what waits and stop. Returns whether everything was written.
+
+        A reader that has taken nothing for `timeout_s` is not waited for, and a slow one for `longest_s` in all.
+        """
         self._closing = True
         self._wake.set()
-        return self._flushed.wait(timeout_s) and not self.is_broken
+        ends_at = time.monotonic() + longest_s
+        while not self._flushed.is_set() and (left_s := ends_at - time.monotonic()) > 0:
+            written = self._written
+            if not self._flushed.wait(min(timeout_s, left_s)) and self._written == written:
+                break
+        return self._flushed.is_set() and not self.is_broken
 
     def _run(self) -> None:
         while self._descriptor is not None:
@@ -149,7 +162,9 @@ class Writer:
         view = memoryview(batch)
         while view and self._descriptor is not None:
             try:
-                view = view[os.write(self._descriptor, view) :]
+                count = os.write(self._descriptor, view)
+                view = view[count:]
+                self._written += count
             except BlockingIOError:
                 time.sleep(GATHER_S)  # Whoever gave us this pipe made it non-blocking, and it is full.
             except OSError as error:
