@@ -20,6 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
+from functools import partial
 from time import monotonic
 from typing import Any, cast
 
@@ -34,8 +35,14 @@ from forebay.platform import leave_now, process_id
 BLOCKED_AFTER_S = 1.0
 """A ping unanswered for this long means that some handler keeps the loop from turning."""
 
-_HAS_EAGER_TASKS = sys.version_info >= (3, 12)
+_start_task = cast("Callable[..., asyncio.Task[None]]", asyncio.Task)
+if sys.version_info >= (3, 12):
+    # The first step runs at once: a handler that never waits costs no turn of the loop.
+    _start_task = partial(_start_task, eager_start=True)
 _log = logging.getLogger(__name__)
+
+
+_Call = Callable[[Attempt], Coroutine[Any, Any, object]]
 
 
 class _Running:
@@ -65,7 +72,7 @@ class LoopExecutor:
     def __init__(self, registry: Registry, *, make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
         """`make_loop` makes the event loop: uvloop's where it is installed, when left out."""
         self._make_loop = make_loop or _new_loop
-        self._registry = registry
+        self._calls = {handler.name: cast("_Call", handler.call) for handler in registry}
         self._running: dict[int, _Running] = {}
         self._ended: list[Ended] = []
         self._closing = False
@@ -130,16 +137,11 @@ class LoopExecutor:
     # ── below, everything runs on the handlers' loop ─────────────────────────────────────────────────────────
 
     def _begin(self, attempts: Sequence[Attempt]) -> None:
-        loop, extend, running = self._loop, self._extend, self._running
+        loop, extend, running, run = self._loop, self._extend, self._running, self._run
         for attempt in attempts:
             attempt.signals.extend = extend
             record = running[attempt.number] = _Running(attempt)
-            if _HAS_EAGER_TASKS:
-                # The first step runs here: a handler that never waits costs no turn of the loop.
-                eager = cast("Callable[..., asyncio.Task[None]]", asyncio.Task)
-                record.task = eager(self._run(record), loop=loop, name=attempt.job, eager_start=True)
-            else:
-                record.task = asyncio.Task(self._run(record), loop=loop, name=attempt.job)
+            record.task = _start_task(run(record), loop=loop, name=attempt.job)
 
     async def _run(self, record: _Running) -> None:
         attempt = record.attempt
@@ -151,8 +153,7 @@ class LoopExecutor:
             outcome = record.interrupted()
         else:
             try:
-                call = self._registry[attempt.job].call
-                await cast("Callable[[Attempt], Coroutine[Any, Any, object]]", call)(attempt)
+                await self._calls[attempt.job](attempt)
             except BaseException as error:  # noqa: BLE001 - user code may raise anything, and the loop must go on
                 outcome = record.outcome_of(error)
             if process_id() != self._process_id:

@@ -47,7 +47,7 @@ class Crew(Generic[T]):
     async def _work(self, call: T) -> None:
         while True:
             await self._perform(call)
-            seat = _Seat[T]()
+            seat: _Seat[T] = _Seat()
             self._idle.append(seat)
             await seat.taken.wait()
             assert seat.call is not None
