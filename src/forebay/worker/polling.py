@@ -6,8 +6,7 @@ Rules kept here and nowhere else:
 2. One long poll when idle. Another poller starts when an answer brings messages while ten slots are free and no other
    poll is open, or when messages had waited long; it ends on an empty answer.
 3. With a backlog, free slots are gathered for a moment before asking, so that receives come back full.
-4. With fewer free slots than sources, polls are short and take turns; they do not wait at all while a source with
-   work awaits its turn, or each of its jobs would cost a wait on every source that has none.
+4. With fewer free slots than sources, polls are short and take turns, and no idle one keeps a busy one waiting.
 5. After a failure one probe at a time, with growing jittered pauses: short ones while the service does not answer (its
    return must be noticed within seconds), up to 30 s while it throttles or says no.
 """
@@ -123,7 +122,7 @@ class Polling:
             count = max(1, min(BATCH_MAX, free - (len(silent) - index - 1)))
             if not takes_turns and self._gathers(source, count, room, now):
                 continue
-            wait_s = self._turn_wait_s(source) if takes_turns else source.wait_max_s
+            wait_s = min(source.wait_max_s, self._turn_wait_s(source) if takes_turns else WAIT_MAX_S)
             receives.append(self._open(source, count, wait_s, now))
             free -= count
         if not takes_turns:
@@ -135,11 +134,9 @@ class Polling:
         return receives
 
     def _turn_wait_s(self, source: SourceState) -> float:
-        """Return how long a source may keep the others waiting for their turn."""
-        is_awaited = any(
-            other.had_messages and not other.polls for other in self.sources.values() if other is not source
-        )
-        return 0.0 if is_awaited else min(source.wait_max_s, SHORT_WAIT_S)
+        """Return how long a source may keep the others from their turn: not at all while one with work waits for it."""
+        others = (other for other in self.sources.values() if other is not source)
+        return 0.0 if any(other.had_messages and not other.polls for other in others) else SHORT_WAIT_S
 
     def _ask_more(self, free: int, now: float) -> list[Receive]:
         """Let further pollers ask, full batches only, one source after the other."""
