@@ -18,11 +18,11 @@ from forebay.model import (
     Rejected,
     TimedOut,
 )
+from forebay.observability.attempts import WORDS
 from forebay.worker.retry import (
     BACKOFF_CEILING_S,
     DELETE,
     GIVE_BACK,
-    OUTCOME_WORDS,
     SettleByBurial,
     SettleByRelease,
     attempts_allowed,
@@ -85,7 +85,7 @@ def test_the_words_for_failures_hold_no_user_data() -> None:
 
 
 def test_every_outcome_has_a_word() -> None:
-    assert set(OUTCOME_WORDS) == {type(SUCCEEDED), Interrupted, Postponed, Rejected, *map(type, FAILURES)}
+    assert set(WORDS) == {type(SUCCEEDED), Interrupted, Postponed, Rejected, *map(type, FAILURES)}
 
 
 def test_the_back_off_doubles_and_has_a_ceiling() -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from forebay.model import Failed
+from forebay.observability.attempts import WORDS
 from forebay.worker.records import Record
-from forebay.worker.retry import OUTCOME_WORDS
 
 FRAMES_MAX = 10
 TEXT_MAX = 20_000
@@ -30,7 +30,7 @@ def error_note(record: Record, reason: str, *, detail: str) -> Mapping[str, obje
         "sent_at_ms": message.sent_at_ms,
     }
     if outcome is not None:
-        note["outcome"] = OUTCOME_WORDS[type(outcome)]
+        note["outcome"] = WORDS[type(outcome)]
     if isinstance(outcome, Failed):
         note["type"] = outcome.error
         note["fingerprint"] = outcome.fingerprint

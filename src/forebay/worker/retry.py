@@ -106,15 +106,3 @@ def describe(outcome: Failed | TimedOut | Crashed) -> str:
             return f"crashed with exit code {exit_code}"
         case _:
             assert_never(outcome)
-
-
-OUTCOME_WORDS: dict[type[Outcome], str] = {
-    Succeeded: "succeeded",
-    Failed: "failed",
-    Postponed: "postponed",
-    Rejected: "rejected",
-    TimedOut: "timed_out",
-    Crashed: "crashed",
-    Interrupted: "interrupted",
-}
-"""The word for each outcome in events."""
