@@ -96,4 +96,5 @@ def check_limit(name: str, limit_s: float) -> float:
 
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise SettingsError(f"{name}={value:g} is outside {low:,g} to {high:,g}")
+        told = value if isinstance(value, int) else f"{value:g}"
+        raise SettingsError(f"{name}={told} is outside {low:,} to {high:,}")

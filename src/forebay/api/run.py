@@ -153,12 +153,12 @@ async def _work(
     if options.health is not None:
         server = HealthServer(health, clock, *options.health)
         opened.callback(server.close)
+    protection = protection_for(options, clock)
     sources = await sources_or_exit(options, reporter, opened, watch)
     if isinstance(sources, Exit):
         reporter.report("worker.stopped", nothing_received(sources))
         return Stopped(sources.status, sources.reason, code_still_runs=False)
     worker.home.works(list(sources))  # What a handler enqueues goes to the queue that is being worked.
-    protection = protection_for(options, clock)
     policy = Policy(
         mode=settings.protect,
         linger_s=settings.protection_linger_s,
