@@ -88,6 +88,7 @@ CALM_CODE = CodePlan(
     extend=0.0,
     ignore_interrupts=0.0,
     never_end=0.0,
+    give_up=0.0,
     long=0.0,
 )
 

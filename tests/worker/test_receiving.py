@@ -6,7 +6,7 @@ import pytest
 from tests.worker.hand import Hand, entries, message, of
 
 from forebay.errors import Fault, FaultKind
-from forebay.model import Failed
+from forebay.model import Failed, TimedOut
 from forebay.worker.receiving import REFUSALS, REFUSED_FOR_GOOD_S
 from forebay.worker.vocabulary import (
     Bury,
@@ -16,6 +16,7 @@ from forebay.worker.vocabulary import (
     Receive,
     ReceiveFailed,
     Release,
+    Renew,
     Start,
 )
 
@@ -213,3 +214,16 @@ def test_the_ledger_is_exact_at_every_moment() -> None:
     assert hand.engine.orphaned == 0
     assert hand.engine.holds_anything
     assert not hand.engine.is_full
+
+
+def test_code_on_which_its_executor_has_given_up_keeps_its_slot_and_its_lease() -> None:
+    """It may still be running: another worker that got its message now would run it a second time."""
+    hand = Hand(limit_s=10.0, visibility_s=60)
+    hand.start(message(), at=1.0)
+    hand.wait(11.0)
+
+    said = hand.end(1, TimedOut(10.0, stopped=False), at=11.1)
+
+    assert entries(said, Release) == entries(said, Delete) == []
+    assert hand.engine.snapshot().running == 1
+    assert len(entries(hand.wait(21.0), Renew)) == 1

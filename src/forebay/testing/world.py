@@ -158,7 +158,7 @@ class World:
                 continue
             process.agent.calm()
             process.executor.calm()
-            if self.plan.replaces_at_calm or self.plan.code.never_end:
+            if self.plan.replaces_at_calm or self.plan.code.never_end or self.plan.code.give_up:
                 process.stop()
 
     # ── the end ────────────────────────────────────────────────────────────────────────────────────────────

@@ -79,8 +79,7 @@ class Witness:
         self._idle_wakes: deque[float] = deque(maxlen=IDLE_WAKES_MAX)
         self._is_woken = False
         self._said_something = False
-        self.polls = PollChecks(self)
-        self.leaving = LeavingChecks(self)
+        self.polls, self.leaving = PollChecks(self), LeavingChecks(self)
         self.settlements = SettlementChecks(self)
         self.releases = ReleaseChecks(self)
         self.protection = ProtectionChecks(self)
@@ -131,7 +130,8 @@ class Witness:
             case ReceiveFailed():
                 self.polls.failed(event)
             case Finished(ended=ended):
-                self.unfinished.difference_update(one.number for one in ended)
+                codes = self.process.executor.codes
+                self.unfinished -= {one.number for one in ended if codes[one.number].is_told}
             case StopRequested() | StopNow():
                 self.leaving.stopped(is_hurry=isinstance(event, StopNow))
             case ProtectionAnswered():

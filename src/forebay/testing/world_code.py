@@ -38,13 +38,13 @@ NEVER = float("inf")
 DELIVERY_MAX_S = 0.005
 """How long an end may take from the executor to the control loop."""
 
-_CALM_CODE = dict.fromkeys(("postpone", "reject", "crash", "cancel", "extend", "never_end", "long"), 0.0)
+_CALM_CODE = dict.fromkeys(("postpone", "reject", "crash", "cancel", "extend", "never_end", "give_up", "long"), 0.0)
 
 
 class Code(Holder):
     """One running attempt."""
 
-    __slots__ = ("attempt", "ended_with", "executor", "ignores", "is_told", "known", "needs_protection", "started_at")
+    __slots__ = ("attempt", "ended_with", "executor", "ignores", "is_given_up", "is_told", "known", "started_at")
 
     def __init__(self, executor: Executor, attempt: Attempt, known: Known, *, now: float) -> None:
         self.executor = executor
@@ -55,7 +55,7 @@ class Code(Holder):
         self.is_told = False
         """Whether the worker has heard of the end."""
         self.ignores = False
-        self.needs_protection = False
+        self.is_given_up = False
 
     def __repr__(self) -> str:
         return f"attempt {self.attempt.number} of {self.executor.name}"
@@ -116,10 +116,13 @@ class Executor:
 
     def interrupt(self, number: int, *, because_of_limit: bool) -> None:
         """Ask an attempt to end, as the shipped executors do."""
-        code = self.running.get(number)
-        if code is None or code.ignores:
+        code, rng = self.running.get(number), self._rng
+        if code is None:
             return
-        rng = self._rng
+        if code.ignores:
+            if because_of_limit and self._code_plan.give_up and rng.random() < self._code_plan.give_up:
+                self._give_up(code)
+            return
         outcome: Outcome = TimedOut(code.attempt.limit_s) if because_of_limit else Interrupted()
         if rng.random() < 0.2:
             outcome = self._draw_outcome(self._code_plan)
@@ -159,8 +162,15 @@ class Executor:
         if code.attempt.number in self.running:
             self._extend(code.attempt.number, by_s)
 
+    def _give_up(self, code: Code) -> None:
+        """Tell that the limit has passed and that the code would not stop. It runs until the process ends."""
+        code.is_given_up = True
+        self._to_tell.append(Ended(code.attempt.number, TimedOut(code.attempt.limit_s, stopped=False), 0.0))
+        if len(self._to_tell) == 1:
+            self._time.after(DELIVERY_MAX_S * self._rng.random(), self._tell_all)
+
     def _end(self, code: Code, outcome: Outcome) -> None:
-        if code.attempt.number not in self.running:
+        if code.attempt.number not in self.running or code.is_given_up:
             return
         now = self._time.now
         code.ended_with = outcome
@@ -180,5 +190,5 @@ class Executor:
             return
         ended, self._to_tell = self._to_tell, []
         for number, _, _ in ended:
-            self.codes[number].is_told = True
+            self.codes[number].is_told = self.codes[number].ended_with is not None
         self._tell(ended)

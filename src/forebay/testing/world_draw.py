@@ -49,7 +49,7 @@ def draw_plan(seed: int) -> Plan:
         default=default,
         faults=faults,
         agent=_draw_agent(rng, settings.protect, calm_at),
-        code=_draw_code(rng),
+        code=_draw_code(rng, give_up=Random(f"give up {seed}").choice([0.0, 0.0, 0.0, 0.0, 0.5])),
         arrivals=_draw_arrivals(rng, span_s, len(sources), [job.name for job in jobs], is_long=is_long),
         stops=_draw_stops(rng, calm_at, seats),
         calm_at=calm_at,
@@ -144,7 +144,7 @@ def _draw_agent(rng: Random, protect: Protect, calm_at: float) -> AgentPlan:
     )
 
 
-def _draw_code(rng: Random) -> CodePlan:
+def _draw_code(rng: Random, *, give_up: float) -> CodePlan:
     def share(*choices: float) -> float:
         return choices[rng.randrange(len(choices))]
 
@@ -157,6 +157,7 @@ def _draw_code(rng: Random) -> CodePlan:
         extend=share(0.0, 0.0, 0.2),
         ignore_interrupts=share(0.0, 0.1, 0.5),
         never_end=share(0.0, 0.0, 0.0, 0.03),
+        give_up=give_up,
         long=share(0.0, 0.1, 0.4, 0.9),
     )
 

@@ -110,6 +110,8 @@ class CodePlan:
     extend: float
     ignore_interrupts: float
     never_end: float
+    give_up: float
+    """Share of those that ignore their limit on which the executor gives up: `TimedOut(stopped=False)`."""
     long: float
     """Share of attempts whose length is drawn up to beyond the job's limit; the others are short."""
     lasts_s: float | None = None

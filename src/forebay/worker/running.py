@@ -116,6 +116,8 @@ class Running:
         desk = self._desk
         conclusions: list[Conclusion] = []
         for ended in event.ended:
+            if type(ended.outcome) is TimedOut and not ended.outcome.stopped:
+                continue  # Its code runs on, so it keeps its slot and its lease; the exit will leave it behind.
             record = desk.records.get(ended.number)
             if record is not None and (record.state is State.RUNNING or self._settling.withdraw(record)):
                 conclusions.append(self._end(record, ended, now))
