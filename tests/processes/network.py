@@ -1,8 +1,10 @@
-"""A wire between a worker and a local service that can be cut, and that can swallow everything."""
+"""A wire between a worker and a local service that can be cut and can swallow everything; a service that says no."""
 
 from __future__ import annotations
 
 import contextlib
+import http.server
+import json
 import selectors
 import socket
 import threading
@@ -34,6 +36,11 @@ class Wire:
     def mend(self) -> None:
         """New connections work again. Those of the meantime stay silent for ever."""
         self._swallows = False
+
+    @property
+    def callers(self) -> int:
+        """How many connections there are, silent ones included."""
+        return len(self._pairs)
 
     def close(self) -> None:
         self._closing = True
@@ -87,3 +94,35 @@ class Wire:
             if self._pairs.pop(side, None) is not None:
                 self._selector.unregister(side)
             side.close()
+
+
+class Refusing:
+    """An endpoint that answers every request with the same error, and remembers how each was signed."""
+
+    def __init__(self, status: int, code: str) -> None:
+        self.scopes: list[str] = []
+        content = json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": "as always"}).encode()
+        scopes = self.scopes
+
+        class Pages(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                scopes.append(self.headers["Authorization"])
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing is printed."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()

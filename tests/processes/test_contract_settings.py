@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from tests.processes.harness import Sqs, WorkerProcess, free_port, running
+from tests.processes.network import Refusing
 
 pytestmark = pytest.mark.processes
 
@@ -86,41 +85,19 @@ def test_the_endpoint_of_everything_is_used_where_sqs_has_none_of_its_own(sqs: S
     assert worker.events("worker.started")[0]["queues"].startswith(sqs.endpoint)
 
 
-@pytest.fixture
-def scopes() -> Iterator[tuple[str, list[str]]]:
-    """An endpoint that refuses everything, and the Authorization headers that it has seen."""
-    seen: list[str] = []
-
-    class Refusing(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            seen.append(self.headers["Authorization"])
-            self.send_response(403)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing is printed."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", seen
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.mark.parametrize(("queue_region", "signed_for"), [("eu-north-1", "eu-north-1"), ("", "us-west-2")])
 def test_requests_are_signed_for_the_queues_region_if_it_is_named_and_else_for_awss(
-    sqs: Sqs, scopes: tuple[str, list[str]], queue_region: str, signed_for: str
+    sqs: Sqs, queue_region: str, signed_for: str
 ) -> None:
-    endpoint, seen = scopes
+    refusing = Refusing(403, "AccessDenied")
     regions = {"QUEUE_REGION": queue_region, "AWS_REGION": "us-west-2"}
 
-    worker = started_with(sqs, "--queue", "jobs", environment={"AWS_ENDPOINT_URL_SQS": endpoint, **regions})
+    worker = started_with(sqs, "--queue", "jobs", environment={"AWS_ENDPOINT_URL_SQS": refusing.endpoint, **regions})
+    refusing.close()
 
     assert worker.process.returncode == 1
-    assert all(f"/{signed_for}/sqs/aws4_request" in header for header in seen)
-    assert seen
+    assert refusing.scopes
+    assert all(f"/{signed_for}/sqs/aws4_request" in scope for scope in refusing.scopes)
 
 
 @pytest.mark.parametrize(
