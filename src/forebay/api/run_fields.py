@@ -54,13 +54,14 @@ def started_fields(
 
 def stopped_fields(engine: Engine, ended: Exit, sources: Mapping[str, SqsSource], lasted_s: float) -> dict[str, object]:
     tallies = [source.client.caller.tally for source in sources.values()]
-    ledger = dict(engine.ledger)
-    if not engine.stopped:  # A bug of ours: what was held comes back when its visibility timeout ends.
-        held = engine.snapshot()
-        ledger["lease_lost"] += held.waiting + held.running + held.settling
+    ledger, orphaned = dict(engine.ledger), engine.orphaned
+    if not engine.stopped:
+        # A bug of ours ended it: what found no column comes back when its visibility timeout ends.
+        ledger["lease_lost"] += 2 * ledger["received"] - sum(ledger.values())
+        orphaned = 0
     return {
         **ledger,
-        "orphaned": engine.orphaned,
+        "orphaned": orphaned,
         "reason": ended.reason,
         "exit_status": ended.status,
         "requests": sum(tally.requests.total() for tally in tallies),

@@ -5,14 +5,13 @@ Rules kept here and nowhere else:
 1. The first signal drains, the second leaves at once, more change nothing. None ever kills the process by default
    handling: not before the loop turns, and not while the last lines are written.
 2. Wrappers (`timeout`, make, npm) forward a signal that the terminal has sent to the whole group already, and some
-   senders send a burst. What comes before the first one has been obeyed, or within a blink of that, is its echo. Who
-   has read `drain.started` and asks again is heard: the line leaves the process no sooner than the blink has passed.
+   senders send a burst. So the first one is obeyed a blink later, and what comes before that is its echo. Whoever has
+   read `drain.started` and asks again is always heard.
 """
 
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
@@ -21,7 +20,8 @@ import anyio
 
 from forebay.worker.inbox import soon_on_this_loop
 
-ECHO_S = 0.1
+ECHO_S = 0.05
+"""From the first signal until it is obeyed."""
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -42,20 +42,18 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._counted: list[str] = []
-        self._obeyed_at: float | None = None
+        self._is_obeyed = False
         self._wake: Callable[[], object] | None = None
         for number in STOPS:
             signal.signal(number, self._arrived)
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
-        if len(self._counted) >= 2 or (self._counted and self._is_echo()):
+        is_echo = bool(self._counted) and not self._is_obeyed
+        if is_echo or len(self._counted) >= 2:
             return
         self._counted.append(signal.Signals(number).name)
         if self._wake is not None:
             self._wake()
-
-    def _is_echo(self) -> bool:
-        return self._obeyed_at is None or time.monotonic() - self._obeyed_at < ECHO_S
 
     @staticmethod
     def ignore() -> None:
@@ -72,8 +70,9 @@ class StopSignals:
             self._wake = lambda news=news: soon(news.set)
             for name in self._counted[told:]:
                 if told == 0:
+                    await anyio.sleep(ECHO_S)
+                    self._is_obeyed = True
                     worker.stop(name)
-                    self._obeyed_at = time.monotonic()
                 else:
                     worker.stop_now(f"second signal ({name})")
                 told += 1
