@@ -88,4 +88,4 @@ clean: ## Remove caches, reports and builds
 
 .PHONY: clean-all
 clean-all: clean ## Remove the virtual environments too
-	@rm -rf $(VENV) .venv-*
+	@rm -rf $(VENV) .venv-* benchmarks/.venvs
