@@ -106,7 +106,10 @@ class Hand:
     def wait(self, until: float) -> list[Command]:
         """Let time pass to `until`, calling the engine whenever it wants to be; return what it says."""
         commands: list[Command] = []
+        turns = 0
         while self.engine.wake_at is not None and self.engine.wake_at <= until:
+            turns += 1
+            assert turns < 10_000, f"the engine spins at {self.now}"
             commands += self.tell(Tick(), at=max(self.engine.wake_at, self.now))
         self.now = until
         return commands

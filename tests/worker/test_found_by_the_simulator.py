@@ -132,6 +132,33 @@ def test_a_success_after_giving_up_is_deleted_if_its_release_has_not_left_yet() 
     assert renew.entries[0].number == attempt.number
 
 
+def test_a_success_is_deleted_although_the_release_of_what_was_given_up_is_under_way() -> None:
+    hand = Hand(drain_s=0.0)
+    (attempt,) = hand.start(message(), at=1.0)
+    hand.stop(at=1.1)
+    (release,) = of(hand.wait(2.2), Release)
+
+    (delete,) = of(hand.end(attempt.number, SUCCEEDED, at=2.3), Delete)
+    hand.answer(release, NO_ANSWER, at=2.4)
+    hand.answer(delete, at=2.5)
+
+    assert hand.exit == Exit(0, "SIGTERM", code_still_runs=False)
+    assert hand.ledger == {"received": 1, "succeeded": 1}
+
+
+def test_a_failure_after_giving_up_leaves_the_release_that_is_under_way() -> None:
+    hand = Hand(drain_s=0.0)
+    (attempt,) = hand.start(message(), at=1.0)
+    hand.stop(at=1.1)
+    (release,) = of(hand.wait(2.2), Release)
+
+    said = hand.end(attempt.number, Failed("Broken", "f00d"), at=2.3)
+    hand.answer(release, at=2.4)
+
+    assert entries(said, Release) == []
+    assert hand.ledger == {"received": 1, "released": 1}
+
+
 def test_a_burial_is_answered_once_although_its_message_was_adopted_meanwhile() -> None:
     hand = Hand(attempts_max=1)
     (attempt,) = hand.start(message(), at=1.0)

@@ -69,6 +69,10 @@ class ReleaseChecks:
             if entry.seconds < 1:
                 self._broken("4: renewals", f"{entry}")
 
+    def withdrawn(self, number: int) -> None:
+        """A delete takes the place of a release that is under way."""
+        self._under_way.pop(number, None)
+
     def hears(self, event: Event) -> None:
         if isinstance(event, Released):
             for entry in event.entries:

@@ -93,6 +93,7 @@ class SettlementChecks:
             if entry.receipt in self._witness.lost:
                 self._broken("8: delete", f"attempt {entry.number} has lost its lease")
             self.deleting[entry.number] = entry.receipt
+            self._witness.releases.withdrawn(entry.number)
 
     def bury(self, command: Bury) -> None:
         """A copy is about to be sent to the dead-letter queue."""
@@ -168,6 +169,12 @@ class SettlementChecks:
         if record is not None:
             self._done.add(self._world.service.by_body[record.attempt.message.body].number)
 
+    def _is_newest(self, receipt: str) -> bool:
+        """Whether no later delivery has taken this one's place, here or anywhere."""
+        return any(newest == receipt for newest in self._witness.receipts.values()) and not any(
+            known.is_shared for (_, other), known in self._world.service.by_receipt.items() if other == receipt
+        )
+
     def exit(self, *, time_was_up: bool) -> None:
         """The worker leaves: every end is concluded, and no answer is left waiting for while there is time."""
         witness = self._witness
@@ -179,7 +186,7 @@ class SettlementChecks:
         waiting = [
             number
             for number, receipt in self.deleting.items()
-            if receipt not in witness.lost and not (number in codes and codes[number].known.is_shared)
+            if receipt not in witness.lost and self._is_newest(receipt)
         ]
         if waiting and not time_was_up:
             self._broken("3: exit before the answer", f"deletes of attempts {waiting} are under way")

@@ -119,7 +119,7 @@ class Running:
             if type(ended.outcome) is TimedOut and not ended.outcome.stopped:
                 continue  # Its code runs on, so it keeps its slot and its lease; the exit will leave it behind.
             record = desk.records.get(ended.number)
-            if record is not None and (record.state is State.RUNNING or self._settling.withdraw(record)):
+            if record is not None and (record.state is State.RUNNING or self._settling.withdraw(record, ended.outcome)):
                 conclusions.append(self._end(record, ended, now))
             if desk.is_stopping:
                 self.given_up.discard(ended.number)

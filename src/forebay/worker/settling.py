@@ -13,6 +13,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from forebay.errors import Fault, FaultKind
+from forebay.model import Outcome, Succeeded
 from forebay.settings import VISIBILITY_CEILING_S
 from forebay.worker.error_note import error_note
 from forebay.worker.leasing import Leasing
@@ -127,10 +128,14 @@ class Settling:
                 del self._held_back[number]
                 self._release(record, settlement.delay_s, now)
 
-    def withdraw(self, record: Record) -> bool:
-        """Take back the release of an attempt that was given up and has ended after all. False if it is too late."""
-        if record.outcome is not None or record.is_settling_now:
+    def withdraw(self, record: Record, outcome: Outcome) -> bool:
+        """Take back the release of an attempt that was given up and has ended after all. False if it is too late.
+
+        For a success it is not even too late while the release is under way: the same receipt still deletes.
+        """
+        if record.outcome is not None or (record.is_settling_now and not isinstance(outcome, Succeeded)):
             return False
+        record.is_settling_now = False
         self._held_back.pop(record.number, None)
         self._again.cancel(record.number)
         return True
@@ -210,6 +215,8 @@ class Settling:
             record = self._desk.records.get(number)
             if record is None or not record.is_settling_now or record.receipt != receipt:
                 continue
+            if not isinstance(record.settlement, SettleByRelease):
+                continue  # It was withdrawn.
             record.is_settling_now = False
             assert record.column is not None
             fault = event.failed.get(number)
