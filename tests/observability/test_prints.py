@@ -57,6 +57,17 @@ def test_a_begun_line_is_flushed_where_somebody_looks_on_and_else_waits_for_its_
     assert piped.lines == ["50 %"]
 
 
+def test_a_flush_after_standard_output_was_closed_raises_nothing() -> None:
+    """The garbage collector may do it too, in any order."""
+    original = io.StringIO()
+    prints = Prints(KeptLines(), original)
+    original.close()
+
+    print("x", file=prints, flush=True)
+
+    assert not prints.isatty()
+
+
 def test_a_line_that_never_ends_does_not_grow_for_ever() -> None:
     kept = KeptLines()
     prints = Prints(kept, io.StringIO())

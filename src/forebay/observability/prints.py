@@ -51,7 +51,8 @@ class Prints(io.TextIOBase):
         return True
 
     def isatty(self) -> bool:
-        return self.original.isatty()
+        # Once it is closed Python's own stream raises here, and printing must not.
+        return not self.original.closed and self.original.isatty()
 
     def fileno(self) -> int:
         return self.original.fileno()
