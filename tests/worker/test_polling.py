@@ -146,12 +146,28 @@ def test_a_source_without_work_does_not_keep_the_others_waiting_for_their_turn()
     assert next_one.wait_s == 0
 
 
-def test_every_source_gets_its_share_of_few_slots() -> None:
+def test_sources_with_work_share_the_slots_equally() -> None:
     made = polling("a", "b")
+    for receive in made.ask(room(11), now=0.0):
+        made.close(receive.source, receive.poll)
+        made.answered(receive.source, 1, queue_wait_s=0.0, free=11)
 
-    asked = {receive.source: receive.count_max for receive in made.ask(room(11), now=0.0)}
+    asked = {receive.source: receive.count_max for receive in made.ask(room(11), now=1.0)}
 
-    assert asked == {"a": 10, "b": 1}
+    assert asked == {"a": 5, "b": 6}
+
+
+def test_the_long_polls_of_idle_sources_leave_the_slots_to_the_one_with_work() -> None:
+    """What an open poll has asked for is lost to the others for as long as it waits."""
+    made = polling("idle", "busy")
+    asked = {receive.source: receive for receive in made.ask(room(8), now=0.0)}
+    made.close("busy", asked["busy"].poll)
+    made.answered("busy", 1, queue_wait_s=0.0, free=6)
+
+    (receive,) = made.ask(room(8, free=7), now=0.1)
+
+    assert asked["idle"].count_max == 1
+    assert (receive.source, receive.count_max) == ("busy", 7)
 
 
 def test_after_a_failure_one_short_probe_is_made_after_a_pause() -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from forebay.errors import Fault, FaultKind
 from forebay.queue.port import BATCH_MAX, BODY_MAX_BYTES, WAIT_MAX_S
+from forebay.worker.shares import enough, is_crowded, shares
 from forebay.worker.vocabulary import Receive
 
 if TYPE_CHECKING:
@@ -115,22 +116,20 @@ class Polling:
         if free < 1:
             return receives
         silent = [source for source in self._in_turn() if not source.polls and self._may_ask(source, now)]
-        takes_turns = room.free < len(self.sources) or room.slots < len(self.sources)
-        for index, source in enumerate(silent):
-            if free < 1:
-                break
-            count = max(1, min(BATCH_MAX, free - (len(silent) - index - 1)))
-            if not takes_turns and self._gathers(source, count, room, now):
+        sources = len(self.sources)
+        takes_turns = room.free < sources or is_crowded(room.slots, sources)
+        counts = shares(free, room.slots, [source.had_messages for source in silent], sources=sources)
+        for source, count in zip(silent, counts, strict=True):
+            if count < 1 or (not takes_turns and self._gathers(source, count, room, now)):
                 continue
             wait_s = min(source.wait_max_s, self._turn_wait_s(source) if takes_turns else WAIT_MAX_S)
             receives.append(self._open(source, count, wait_s, now))
             free -= count
         if not takes_turns:
             receives += self._ask_more(free, now)
-        if receives:
-            first = receives[0].source
-            self._order.remove(first)
-            self._order.append(first)
+        for key in dict.fromkeys(receive.source for receive in receives):
+            self._order.remove(key)
+            self._order.append(key)
         return receives
 
     def _turn_wait_s(self, source: SourceState) -> float:
@@ -164,8 +163,8 @@ class Polling:
 
     def _gathers(self, source: SourceState, count: int, room: Room, now: float) -> bool:
         """Whether to wait a moment for more free slots, because there is a backlog and slots will come free."""
-        enough = min(BATCH_MAX, room.slots)
-        if count >= enough or not source.had_messages or room.is_idle:
+        busy = sum(other.had_messages for other in self.sources.values())
+        if count >= enough(room.slots, busy=busy, sources=len(self.sources)) or not source.had_messages or room.is_idle:
             source.gather_until = None
             return False
         if source.gather_until is None:
