@@ -139,10 +139,12 @@ class Caller:
             utc_s = self._wall()
             headers = line.signer.headers(operation, body, credentials, utc_s=utc_s)
             self.tally.requests[operation] += 1
+            chunks = _chunks(body)
+            self.tally.billed += chunks  # Answered or not.
             answer = await transport.request(
                 body, headers, timeout_s=max(0.001, deadline_at - self._clock.now()), is_repeatable=is_repeatable
             )
-            self.tally.billed += math.ceil(max(1, len(body), len(answer.body)) / _CHUNK_BYTES)
+            self.tally.billed += max(0, _chunks(answer.body) - chunks)
             self.service_clock.observe(answer.headers.get("date"), utc_s=self._wall())
             if answer.status == 200:
                 return Called(_read_object(answer.body), answer.first_byte_at)
@@ -194,6 +196,10 @@ class Caller:
         location = await asyncio.to_thread(self._resolver.locate, self._queue_url)
         self._line = _Line(location, self._make_transport)
         return self._line
+
+
+def _chunks(content: bytes) -> int:
+    return math.ceil(max(1, len(content)) / _CHUNK_BYTES)
 
 
 def read_fault(answer: Answer) -> Fault:
