@@ -204,9 +204,9 @@ class Witness:
             self.settlements.lease_lost(known, str(fields["reason"]))
         elif command.event == "attempt.stuck":
             known = self.world.service.by_id[str(fields["message_id"])]
-            running = self.process.executor.running
-            stuck = {number for number in self.interrupted & running.keys() if running[number].known is known}
-            self.settlements.given_up |= stuck
+            codes = self.process.executor.codes
+            waited_for = self.interrupted & self.unfinished
+            self.settlements.given_up |= {number for number in waited_for if codes[number].known is known}
         elif command.event == "message.parked":
             self.settlements.parked(str(fields["message_id"]))
 
