@@ -8,6 +8,7 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -98,17 +99,29 @@ def leave_now(status: int) -> NoReturn:
     os._exit(status)
 
 
-def leave_within(seconds: float, status: int) -> None:
-    """End the process with `status` after `seconds`, if it has not ended by itself.
+def leave_within(seconds: float, status: int, *, after: threading.Event | None = None) -> None:
+    """End the process with `status` after `seconds`, if it has not ended by itself. They count from `after`, if given.
 
     The interpreter waits at its end for every thread that is not a daemon, and so for user code that will not stop.
     """
 
     def leave() -> None:
+        if after is not None:
+            after.wait()
         time.sleep(seconds)
         os._exit(status)
 
     threading.Thread(target=leave, name="forebay-leave", daemon=True).start()
+
+
+def leave_soon_after_the_end(seconds: float, status: int) -> None:
+    """As `leave_within`, but count from the moment when the main program has ended, however long it goes on."""
+    has_ended = threading.Event()
+    # Called before executors' threads are waited for, which `atexit` is not. Private, but there since Python 3.9.
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(has_ended.set)
+    # Begun now: Python 3.12 begins no thread while it shuts down.
+    leave_within(seconds, status, after=has_ended)
 
 
 def leave_on_termination() -> None:

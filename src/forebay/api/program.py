@@ -6,10 +6,12 @@ name when it is needed: a program that calls `worker.run()` is a command line it
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from forebay.errors import ForebayError, QueueError
+from forebay.errors import ForebayError, QueueError, SettingsError
 
 if TYPE_CHECKING:
     from forebay.api.options import RunOptions
@@ -20,18 +22,34 @@ _REFUSED = 1
 
 
 def run_program(worker: Worker) -> NoReturn:
-    """Run until stopped, then leave the process with the exit status of `forebay run`."""
-    from forebay import platform
-    from forebay.api.run import run_worker
+    """Run until stopped, then leave the process with the exit status of `forebay run`.
 
+    Raises `SettingsError` where a worker cannot have the process to itself.
+    """
+    from forebay import platform
+    from forebay.api.run import LEAVE_MAX_S, run_worker
+
+    _check_that_the_process_is_ours(worker)
     try:
         options = options_of(worker)
         platform.line_buffer_prints()
         status = run_worker(worker, options)
+        platform.leave_soon_after_the_end(LEAVE_MAX_S, status)
     except ForebayError as error:
         status = _REFUSED if isinstance(error, QueueError) else _USAGE_ERROR
         import_module("forebay.cli.console").complain(str(error), status=status)
     raise SystemExit(status)
+
+
+def _check_that_the_process_is_ours(worker: Worker) -> None:
+    instead = f"Inside of another program, `await worker.serve()` of worker {worker.name!r} does the same"
+    if threading.current_thread() is not threading.main_thread():
+        raise SettingsError(f"worker.run() obeys signals, which only the main thread gets. {instead}")
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise SettingsError(f"worker.run() has an event loop of its own, but one is running here already. {instead}")
 
 
 async def serve_within(worker: Worker, stop: Stop | None) -> int:

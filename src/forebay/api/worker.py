@@ -188,7 +188,8 @@ class Worker:
     def run(self) -> NoReturn:
         """Work the queue until told to stop, then leave with the exit status. What `forebay run` does.
 
-        The process ends within five seconds of the worker's last line, whatever threads are left behind.
+        It leaves by `SystemExit`, so that `finally` works. The process ends within five seconds of the program's own
+        end, whatever threads are left behind.
         """
         from forebay.api.program import run_program
 

@@ -101,9 +101,9 @@ def run(
     options = options_for(worker, queue or (), given)
     platform.line_buffer_prints()
 
-    from forebay.api.run import run_worker
+    from forebay.api.run import LEAVE_MAX_S, run_worker
 
-    raise typer.Exit(run_worker(worker, options))
+    raise typer.Exit(run_worker(worker, options, leave_within_s=LEAVE_MAX_S))
 
 
 def options_for(worker: Worker, queues: Any, given: dict[str, Any], *, needs_queue: bool = True) -> RunOptions:
