@@ -1,7 +1,7 @@
 """What is said to the rules of the ECS service scheduler, and what they answer: facts, orders, and what can be seen.
 
-Facts say what has happened to tasks and what an operator or an autoscaler wants. Orders are what the machine is to do:
-start a process, ask it to end, kill it. Everything carries a task id; the scheduler makes the ids of the tasks it orders.
+Facts say what has happened to tasks, and what an operator or an autoscaler wants. Orders are what the machine is to do:
+start a process, ask it to end, kill it. Everything carries a task id; the scheduler makes those of the tasks it orders.
 
 Rules kept here and nowhere else:
 
