@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -62,7 +63,7 @@ class LogHandler(logging.Handler):
         line = (
             json_line("log", {"level": record.levelname, **fields}, at_utc)
             if self._is_json
-            else _text(record, fields, at_utc)
+            else record_text(record.levelname, fields, at_utc)
         )
         self._writer.write(line, Keep.IMPORTANT if record.levelno >= logging.WARNING else Keep.ROUTINE)
 
@@ -126,12 +127,12 @@ def _where(traceback: TracebackType | None) -> str:
     return f"{code.co_filename}:{traceback.tb_lineno} {code.co_qualname}"
 
 
-def _text(record: logging.LogRecord, fields: dict[str, object], at_utc: datetime) -> str:
-    """Return `time LEVEL logger: message job=… message_id=…`; the sample's and our own lines bare."""
+def record_text(level: str, fields: Mapping[str, object], at_utc: datetime) -> str:
+    """Return `time LEVEL logger: message job=… message_id=…`; the sample's lines bare. `fields` are those of `log`."""
     message = str(fields["message"])
-    if record.name == SAMPLE_LOGGER:
+    if fields["logger"] == SAMPLE_LOGGER:
         return f"{timestamp(at_utc)} {one_line(message)}\n"
-    parts = [f"{timestamp(at_utc)} {record.levelname} {record.name}: {one_line(message)}"]
+    parts = [f"{timestamp(at_utc)} {level} {fields['logger']}: {one_line(message)}"]
     parts += [f"{name}={fields[name]}" for name in ("job", "message_id") if name in fields]
     line = " ".join(parts) + "\n"
     if "exception" in fields:
