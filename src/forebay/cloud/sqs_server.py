@@ -23,7 +23,9 @@ from typing import Any, cast
 from forebay.clock import Clock, SystemClock
 from forebay.cloud.background import InThread
 from forebay.cloud.chaos import UNHARMED, Chaos, Effect, Strike
-from forebay.cloud.http import Exchange, LoopbackServer
+from forebay.cloud.front_door import FrontDoor
+from forebay.cloud.http import Exchange
+from forebay.cloud.sqs_answers import write_answer
 from forebay.cloud.sqs_control import answer_control
 from forebay.cloud.sqs_counts import Counts
 from forebay.cloud.sqs_operations import Operations
@@ -34,8 +36,9 @@ from forebay.cloud.timers import Timers
 from forebay.rules import queue_errors as errors
 from forebay.rules.queue_semantics import QueueService, ServiceFailure, Waiter
 
-_JSON = "application/x-amz-json-1.0"
-_TARGET_PREFIX = "AmazonSQS."
+SERVICE = "AmazonSQS"
+CONTROLS = "/_forebay/"
+_OPERATION_AT = len(SERVICE) + 1
 
 
 class SqsServer:
@@ -50,8 +53,12 @@ class SqsServer:
         seed: int = 0,
         clock: Clock | None = None,
         abandoned_polls_swallow: bool = False,
+        door: FrontDoor | None = None,
     ) -> None:
-        """`port=0` lets the system choose. `seed` sets every die: ids, samples, chaos."""
+        """`port=0` lets the system choose. `seed` sets every die: ids, samples, chaos.
+
+        `door` is an open one that is shared with other services; without it the server has one of its own, on `port`.
+        """
         self._clock = clock or SystemClock()
         rng = Random(seed)
         epoch_ms = int(self._clock.utc().timestamp() * 1000 - self._clock.now() * 1000)
@@ -62,7 +69,9 @@ class SqsServer:
         """A long poll whose client has left goes on waiting, and what it gets is hidden in vain, as on AWS."""
         self.denied: frozenset[str] = frozenset()
         self._operations = Operations(self.service)
-        self._http = LoopbackServer(self._accept, port=port)
+        self._owns_door = door is None
+        self.door = FrontDoor(port=port) if door is None else door
+        """Other services may be registered here too: `server.door.serve(name, accept)`."""
         self._open_polls: dict[Waiter, Callable[[Json | ServiceFailure], None]] = {}
         self._timers = Timers(self._clock, self.turn)
         self._request_number = 0
@@ -70,15 +79,21 @@ class SqsServer:
     # ── life ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def __aenter__(self) -> SqsServer:
-        await self._http.start()
-        self.service.registry.endpoint = self._http.endpoint_url
+        if self._owns_door:
+            await self.door.__aenter__()
+        self.door.serve(SERVICE, self.accept)
+        self.door.serve_path(CONTROLS, self._control)
+        self.service.registry.endpoint = self.door.endpoint_url
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         self._timers.cancel()
-        await self._http.aclose()
+        self.door.withdraw(SERVICE)
+        self.door.withdraw_path(CONTROLS)
+        if self._owns_door:
+            await self.door.__aexit__(kind, error, at)
 
     @classmethod
     def in_thread(cls, **options: Any) -> InThread[SqsServer]:
@@ -88,13 +103,13 @@ class SqsServer:
     @property
     def endpoint_url(self) -> str:
         """What `AWS_ENDPOINT_URL_SQS` is to be."""
-        return self._http.endpoint_url
+        return self.door.endpoint_url
 
     url = endpoint_url
 
     @property
     def port(self) -> int:
-        return self._http.port
+        return self.door.port
 
     # ── for tests and tools in this process; on the server's own loop ──────────────────────────────────────
 
@@ -109,11 +124,11 @@ class SqsServer:
     @property
     def clock_ahead_s(self) -> float:
         """How far the service's wall clock is ahead of the machine's. Signing times are checked when it is not 0."""
-        return self._http.clock_ahead_s
+        return self.door.clock_ahead_s
 
     @clock_ahead_s.setter
     def clock_ahead_s(self, seconds: float) -> None:
-        self._http.clock_ahead_s = seconds
+        self.door.clock_ahead_s = seconds
 
     def stats(self) -> Json:
         """What has been asked of the server so far, and what it holds now."""
@@ -136,12 +151,9 @@ class SqsServer:
 
     # ── a request ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _accept(self, exchange: Exchange) -> None:
-        if exchange.path.startswith("/_forebay/"):
-            self._control(exchange)
-            return
-        target = exchange.headers.get("x-amz-target", "")
-        operation = target[len(_TARGET_PREFIX) :] if target.startswith(_TARGET_PREFIX) else ""
+    def accept(self, exchange: Exchange) -> None:
+        """Take over a request whose target is of this service."""
+        operation = exchange.headers["x-amz-target"][_OPERATION_AT:]
         self.counts.requests[operation or "unknown"] += 1
         strike = self.chaos.strike(operation)
         if strike is UNHARMED:
@@ -187,24 +199,12 @@ class SqsServer:
 
     def _answer(self, exchange: Exchange, operation: str, result: Json | ServiceFailure, strike: Strike) -> None:
         self._request_number += 1
-        headers = f"x-amzn-RequestId: {self._request_number:08x}-0000-4000-8000-000000000000\r\n"
-        if strike.effect is Effect.DROP_AFTER:
-            exchange.drop()
-        elif isinstance(result, ServiceFailure):
-            self.counts.refusals[result.legacy_code] += 1
-            fault = "Sender" if result.sender_fault else "Receiver"
-            headers += f"x-amzn-query-error: {result.legacy_code};{fault}\r\n"
-            body = dumps({"__type": f"com.amazonaws.sqs#{result.shape}", "message": result.message})
-            exchange.answer(result.http_status, body, content_type=_JSON, headers=headers)
-        else:
-            self.counts.note(operation, result, self._clock.now())
-            if strike.effect is Effect.MALFORMED:
-                body = strike.detail.encode() or b'{"Messages": [{"MessageId": '
-                exchange.answer(200, body, content_type=_JSON, headers=headers)
-            elif strike.effect is Effect.CUT_SHORT:
-                exchange.answer_in_part(200, dumps(result))
+        if strike.effect is not Effect.DROP_AFTER:
+            if isinstance(result, ServiceFailure):
+                self.counts.refusals[result.legacy_code] += 1
             else:
-                exchange.answer(200, dumps(result), content_type=_JSON, headers=headers)
+                self.counts.note(operation, result, self._clock.now())
+        write_answer(exchange, result, strike, self._request_number)
 
     def _poll_left(self, waiter: Waiter) -> None:
         """The client of an open long poll has gone."""
