@@ -168,13 +168,6 @@ def test_errors_are_boto3s_own_exceptions(sqs: SQSClient, url: str) -> None:
         sqs.create_queue(QueueName="x.fifo", Attributes={"FifoQueue": "true"})
 
 
-def test_an_operation_that_is_not_served_is_unsupported(sqs: SQSClient, url: str) -> None:
-    with pytest.raises(sqs.exceptions.UnsupportedOperation, match="StartMessageMoveTask") as caught:
-        sqs.start_message_move_task(SourceArn="arn:aws:sqs:us-east-1:000000000000:x")
-
-    assert _error(caught)[1] == "AWS.SimpleQueueService.UnsupportedOperation"
-
-
 def test_every_answer_has_a_request_id_of_its_own(sqs: SQSClient, url: str) -> None:
     ids = {sqs.receive_message(QueueUrl=url)["ResponseMetadata"]["RequestId"] for _ in range(5)}
 

@@ -12,7 +12,6 @@ from forebay.rules import queue_errors, service_errors
 from forebay.rules.queue_errors import ServiceFailure
 
 NOT_SERVED = {
-    "ResourceNotFoundException": "message move tasks are not served yet",
     "InvalidIdFormat": "deprecated: SQS answers ReceiptHandleIsInvalid",
 }
 """Errors of the model that nothing here sends."""
@@ -44,6 +43,7 @@ STATUSES = {
     "PurgeQueueInProgress": 403,
     "QueueDeletedRecently": 400,
     "QueueNameExists": 400,
+    "ResourceNotFoundException": 404,
 }
 """As facts/sqs.md section 1 has them."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from forebay.cloud.sqs_administration import Administration
 from forebay.cloud.sqs_protocol import (
     SYSTEM_ATTRIBUTES,
     Json,
@@ -18,7 +19,6 @@ from forebay.cloud.sqs_protocol import (
     bare,
     batch,
     entries_of,
-    mapping_of,
     names_of,
     number_of,
     optional_text_of,
@@ -45,17 +45,7 @@ class Operations:
             "DeleteMessageBatch": self._delete_message_batch,
             "ChangeMessageVisibility": self._change_message_visibility,
             "ChangeMessageVisibilityBatch": self._change_message_visibility_batch,
-            "CreateQueue": self._create_queue,
-            "GetQueueUrl": self._get_queue_url,
-            "ListQueues": self._list_queues,
-            "ListDeadLetterSourceQueues": self._list_dead_letter_source_queues,
-            "DeleteQueue": self._delete_queue,
-            "PurgeQueue": self._purge_queue,
-            "GetQueueAttributes": self._get_queue_attributes,
-            "SetQueueAttributes": self._set_queue_attributes,
-            "TagQueue": self._tag_queue,
-            "UntagQueue": self._untag_queue,
-            "ListQueueTags": self._list_queue_tags,
+            **Administration(service).table,
         }
 
     def call(self, operation: str, params: Params, now: float) -> Json | Waiter:
@@ -132,64 +122,3 @@ class Operations:
         ]
         results = self.service.change_visibility_batch(url, entries, now=now)
         return batch([entry.entry_id for entry in entries], results, bare)
-
-    # queues
-
-    def _create_queue(self, params: Params, now: float) -> Json:
-        name = text_of(params, "QueueName")
-        attributes = mapping_of(params, "Attributes")
-        url = self.service.create_queue(name, attributes, mapping_of(params, "tags"), now=now)
-        return {"QueueUrl": url}
-
-    def _get_queue_url(self, params: Params, _now: float) -> Json:
-        owner = optional_text_of(params, "QueueOwnerAWSAccountId")
-        if owner is not None and owner != self.service.account:
-            raise errors.queue_does_not_exist()
-        registry = self.service.registry
-        return {"QueueUrl": registry.url(registry.find(registry.url(text_of(params, "QueueName"))).name)}
-
-    def _list_queues(self, params: Params, _now: float) -> Json:
-        urls, token = self.service.registry.list_urls(
-            prefix=optional_text_of(params, "QueueNamePrefix") or "",
-            count_max=number_of(params, "MaxResults"),
-            token=optional_text_of(params, "NextToken"),
-        )
-        return {**({"QueueUrls": urls} if urls else {}), **({"NextToken": token} if token else {})}
-
-    def _list_dead_letter_source_queues(self, params: Params, _now: float) -> Json:
-        registry = self.service.registry
-        urls, token = registry.list_urls(
-            dead_letter_arn=registry.find(text_of(params, "QueueUrl")).arn,
-            count_max=number_of(params, "MaxResults"),
-            token=optional_text_of(params, "NextToken"),
-        )
-        return {"queueUrls": urls, **({"NextToken": token} if token else {})}
-
-    def _delete_queue(self, params: Params, now: float) -> Json:
-        self.service.delete_queue(text_of(params, "QueueUrl"), now=now)
-        return {}
-
-    def _purge_queue(self, params: Params, now: float) -> Json:
-        self.service.purge_queue(text_of(params, "QueueUrl"), now=now)
-        return {}
-
-    def _get_queue_attributes(self, params: Params, now: float) -> Json:
-        names = sorted(names_of(params, "AttributeNames"))
-        return {"Attributes": self.service.get_queue_attributes(text_of(params, "QueueUrl"), names, now=now)}
-
-    def _set_queue_attributes(self, params: Params, now: float) -> Json:
-        self.service.set_queue_attributes(text_of(params, "QueueUrl"), mapping_of(params, "Attributes"), now=now)
-        return {}
-
-    def _tag_queue(self, params: Params, _now: float) -> Json:
-        self.service.registry.find(text_of(params, "QueueUrl")).tags.update(mapping_of(params, "Tags"))
-        return {}
-
-    def _untag_queue(self, params: Params, _now: float) -> Json:
-        tags = self.service.registry.find(text_of(params, "QueueUrl")).tags
-        for key in names_of(params, "TagKeys"):
-            tags.pop(key, None)
-        return {}
-
-    def _list_queue_tags(self, params: Params, _now: float) -> Json:
-        return {"Tags": dict(self.service.registry.find(text_of(params, "QueueUrl")).tags)}

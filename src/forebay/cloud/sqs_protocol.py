@@ -92,12 +92,14 @@ def number_of(params: Params, name: str) -> int | None:
 
 
 def names_of(params: Params, name: str) -> frozenset[str]:
-    value = params.get(name)
-    if not value:
-        return _NO_NAMES
+    return frozenset(list_of(params, name)) if params.get(name) else _NO_NAMES
+
+
+def list_of(params: Params, name: str) -> list[str]:
+    value: object = params.get(name) or []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[object]", value)):
         raise errors.serialization_failure(f"{name} must be a list of strings.")
-    return frozenset(cast("list[str]", value))
+    return cast("list[str]", value)
 
 
 def mapping_of(params: Params, name: str) -> Mapping[str, Any]:

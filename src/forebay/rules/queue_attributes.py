@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from forebay.rules import queue_errors as errors
+from forebay.rules.queue_access import check_policy
+from forebay.rules.queue_encryption import settle_encryption, shown_encryption
 
 _WHOLE_NUMBERS = {
     "VisibilityTimeout": (0, 43_200),
@@ -31,7 +33,6 @@ _DEFAULTS = {
     "MessageRetentionPeriod": "345600",
     "DelaySeconds": "0",
     "ReceiveMessageWaitTimeSeconds": "0",
-    "SqsManagedSseEnabled": "true",
 }
 _TEXTS = ("Policy", "KmsMasterKeyId", "SqsManagedSseEnabled")
 _FIFO_ONLY = ("FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")
@@ -71,7 +72,7 @@ class QueueAttributes:
     @property
     def shown(self) -> dict[str, str]:
         """What GetQueueAttributes tells of them, defaults included."""
-        return {**_DEFAULTS, **self.given}
+        return {**_DEFAULTS, **shown_encryption(self.given), **self.given}
 
 
 def parse_attributes(changes: Mapping[str, str], before: Mapping[str, str] | None = None) -> QueueAttributes:
@@ -83,6 +84,9 @@ def parse_attributes(changes: Mapping[str, str], before: Mapping[str, str] | Non
             given.pop(name, None)  # An empty string takes a policy away.
         else:
             given[name] = value
+    settle_encryption(given, changes)
+    if changes.get("Policy"):
+        check_policy(changes["Policy"])
     numbers = {name: _whole_number(name, given.get(name, _DEFAULTS.get(name, "300"))) for name in _WHOLE_NUMBERS}
     redrive_allow(given)
     return QueueAttributes(
@@ -130,9 +134,10 @@ def _check_name(name: str, value: object) -> None:
 
 def _whole_number(name: str, value: str) -> int:
     low, high = _WHOLE_NUMBERS[name]
-    # isdigit alone would let through digits that int() refuses, such as superscripts.
-    if not (value.isascii() and value.isdigit()) or not low <= int(value) <= high:
-        raise errors.invalid_attribute_value(name)
+    # isdigit alone would let through digits that int() refuses, such as superscripts; the length, numbers without end.
+    if not (value.isascii() and value.isdigit() and len(value) < 20) or not low <= int(value) <= high:
+        reason = f"'{value[:40]}' is not a whole number from {low} to {high}."
+        raise errors.invalid_attribute_value(name, reason)
     return int(value)
 
 

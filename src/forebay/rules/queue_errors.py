@@ -80,6 +80,34 @@ def invalid_attribute_value(name: str, reason: str = "") -> ServiceFailure:
     return ServiceFailure("InvalidAttributeValue", "InvalidAttributeValue", 400, message)
 
 
+def two_encryptions() -> ServiceFailure:
+    message = (
+        "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE."
+    )
+    return ServiceFailure("InvalidAttributeName", "InvalidAttributeName", 400, message)
+
+
+def too_many_actions(count: int, count_max: int) -> ServiceFailure:
+    message = f"{count} Actions were found, maximum allowed is {count_max}."
+    return ServiceFailure("OverLimit", "OverLimit", 403, message)
+
+
+def resource_not_found(message: str) -> ServiceFailure:
+    """Only the message move tasks use this word, and its status (facts/sqs.md section 1)."""
+    return ServiceFailure("ResourceNotFoundException", "ResourceNotFoundException", 404, message)
+
+
+def no_message_source() -> ServiceFailure:
+    """Why a message move task fails; never an answer to a call (Developer Guide, "Troubleshoot … redrive issues")."""
+    message = "The message was not moved to this queue by Amazon SQS."
+    return ServiceFailure("CouldNotDetermineMessageSource", "CouldNotDetermineMessageSource", 400, message)
+
+
+def move_task_running() -> ServiceFailure:
+    message = "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
+    return invalid_parameter(message)
+
+
 # ── parameters ─────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -24,6 +24,7 @@ from forebay.rules.queue_attributes import (
 )
 from forebay.rules.queue_messages import NEVER
 from forebay.rules.queue_store import Bury, StandardQueue
+from forebay.rules.queue_tags import tagged
 
 if TYPE_CHECKING:
     from random import Random
@@ -90,6 +91,7 @@ class QueueRegistry:
             return self._same(name, attributes)
         if now - self._deleted_at.get(name, -NEVER) < RECREATE_AFTER_S:
             raise errors.queue_deleted_recently()
+        checked_tags = tagged(name, {}, tags)
         arn = self.arn(name)
         self._check_redrive(arn, parsed)
         queue = StandardQueue(
@@ -101,7 +103,7 @@ class QueueRegistry:
             epoch_ms=self._epoch_ms,
             bury=self._bury,
         )
-        queue.tags.update(tags)
+        queue.tags = checked_tags
         self.by_name[name] = self.by_arn[arn] = queue
         unix_s = queue.unix_ms(now) // 1000
         self._times[name] = _Times(unix_s, unix_s)

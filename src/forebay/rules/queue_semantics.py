@@ -3,34 +3,29 @@
 Rules kept here and nowhere else:
 
 1. Time is an argument, in seconds from any start, and never goes back. Dice are passed in.
-2. Before a call is carried out, everything that was due by then has happened, in the order of time.
-3. A receive that finds nothing becomes a `Waiter`. It ends by itself; whoever turns these rules takes the ended ones
+2. A receive that finds nothing becomes a `Waiter`. It ends by itself; whoever turns these rules takes the ended ones
    from `take_answered()` after every call and after every `advance()`.
-4. What SQS refuses raises `ServiceFailure`; the refusal of one entry of a batch is returned, not raised.
+3. What SQS refuses raises `ServiceFailure`; the refusal of one entry of a batch is returned, not raised.
 
-`next_event_at()` says when something will happen by itself; `advance(now)` lets it happen. Parts: `queue_registry`
-(which queues there are), `queue_sending`, `queue_settling`, `queue_time`, `queue_store` (one queue).
+`next_event_at()` says when something will happen by itself; `advance(now)` lets it happen. Parts:
+`queue_administration` (which queues there are, and time), `queue_sending`, `queue_settling`, `queue_store` (one queue).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from forebay.rules import queue_errors as errors
+from forebay.rules.queue_administration import QueueAdministration
 from forebay.rules.queue_batches import check_envelope
 from forebay.rules.queue_contents import BODY_MAX_BYTES, SendEntry
 from forebay.rules.queue_errors import ServiceFailure
-from forebay.rules.queue_messages import Delivery, QueueModes, StoredMessage
-from forebay.rules.queue_registry import QueueRegistry
+from forebay.rules.queue_messages import Delivery, QueueModes
 from forebay.rules.queue_sending import SentMessage, send, size_bytes
 from forebay.rules.queue_settling import ChangeEntry, DeleteEntry, change_visibility, check_receive, delete
 from forebay.rules.queue_store import StandardQueue
-from forebay.rules.queue_time import Timeline
 from forebay.rules.queue_waiting import Waiter
-
-if TYPE_CHECKING:
-    from random import Random
 
 __all__ = [
     "ChangeEntry",
@@ -44,59 +39,11 @@ __all__ = [
     "Waiter",
 ]
 
-Texts = Mapping[str, str]
 Result = TypeVar("Result")
 
 
-class QueueService:
-    """All queues of one account in one Region."""
-
-    def __init__(
-        self, region: str, account: str, rng: Random, *, endpoint: str = "http://127.0.0.1", epoch_ms: int = 0
-    ) -> None:
-        """`epoch_ms` is the Unix time at `now=0`, for the timestamps; `endpoint` is the start of every queue's URL."""
-        self.region = region
-        self.account = account
-        self._rng = rng
-        self.registry = QueueRegistry(region, account, rng, endpoint=endpoint, epoch_ms=epoch_ms, bury=self._bury)
-        self._last_answers: list[Waiter] = []  # of queues that are gone
-        self._timeline = Timeline(self.registry.by_name)
-
-    # ── queues ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    def arn(self, name: str) -> str:
-        return self.registry.arn(name)
-
-    def create_queue(self, name: str, attributes: Texts | None = None, tags: Texts | None = None, *, now: float) -> str:
-        """Create a queue, or find the one that has this name and these attributes; return its URL."""
-        self.advance(now)
-        return self.registry.create(name, attributes or {}, tags or {}, now)
-
-    def delete_queue(self, url: str, *, now: float) -> None:
-        """Delete a queue and all it holds. Its waiting polls end with QueueDoesNotExist."""
-        self.advance(now)
-        self.registry.delete(queue := self.registry.find(url), now)
-        self._last_answers += queue.answered
-
-    def purge_queue(self, url: str, *, now: float) -> None:
-        """Remove every message, in flight or not."""
-        self.advance(now)
-        self.registry.purge(self.registry.find(url), now)
-
-    def get_queue_attributes(self, url: str, names: Iterable[str], *, now: float) -> dict[str, str]:
-        """Return the attributes of these names; `All` for every one."""
-        self.advance(now)
-        return self.registry.attributes(self.registry.find(url), names)
-
-    def set_queue_attributes(self, url: str, attributes: Texts, *, now: float) -> None:
-        """Change attributes; all of them or, if one is refused, none."""
-        self.advance(now)
-        self.registry.change(self.registry.find(url), attributes, now)
-        self._timeline.look_again(now)  # A shorter retention may be over already.
-
-    def modes(self, url: str) -> QueueModes:
-        """How the queue behaves where AWS leaves it open; to be changed in place."""
-        return self.registry.find(url).modes
+class QueueService(QueueAdministration):
+    """All queues of one account in one Region, with their messages."""
 
     # ── sending ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -209,36 +156,6 @@ class QueueService:
         results = [_tried(change_visibility, queue, entry.receipt, entry.seconds, now) for entry in entries]
         self._settle_down(queue, now)
         return results
-
-    # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def due_at(self) -> float:
-        """A lower bound of `next_event_at()`, at no cost: nothing happens by itself before it. Infinity for never."""
-        return self._timeline.due_at
-
-    def next_event_at(self) -> float | None:
-        """Return when something will happen by itself, or None if nothing will without a call."""
-        return self._timeline.next_event_at()
-
-    def advance(self, now: float) -> None:
-        """Let everything happen that is due by `now`, in the order of time."""
-        self._timeline.advance(now)
-
-    def _settle_down(self, queue: StandardQueue, now: float) -> None:
-        """After a change: answer the polls that it serves, and note when the queue's next event is."""
-        queue.dispatch(now)
-        self._timeline.note(queue)
-
-    def _bury(self, source: StandardQueue, message: StoredMessage, now: float) -> bool:
-        """Move a message that was received too often. False when its dead-letter queue does not exist."""
-        assert source.attributes.redrive is not None
-        target = self.registry.by_arn.get(source.attributes.redrive.dead_letter_arn)
-        if target is None:
-            return False
-        target.add_dead_letter(message, source.arn)
-        self._settle_down(target, now)
-        return True
 
 
 def _tried(function: Callable[..., Result], *arguments: object) -> Result | ServiceFailure:

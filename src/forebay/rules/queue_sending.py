@@ -33,7 +33,7 @@ def send(queue: StandardQueue, entry: SendEntry, now: float, rng: Random) -> Sen
     check_send(entry)
     body_md5 = check_body(entry.body, entry.attributes, queue.attributes.size_max_bytes)
     content = MessageContent(
-        _message_id(rng),
+        message_id(rng),
         entry.body,
         body_md5,
         entry.attributes,
@@ -64,7 +64,8 @@ def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def _message_id(rng: Random) -> str:
+def message_id(rng: Random) -> str:
+    """Return a random UUID."""
     digits = f"{rng.getrandbits(122):031x}"
     variant = "89ab"[int(digits[0], 16) & 3]
     return f"{digits[1:9]}-{digits[9:13]}-4{digits[13:16]}-{variant}{digits[16:19]}-{digits[19:]}"

@@ -9,29 +9,50 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Protocol
 
 from forebay.rules.queue_messages import NEVER
-from forebay.rules.queue_store import StandardQueue
+
+
+class Turning(Protocol):
+    """What does something by itself: a queue, or the message move tasks."""
+
+    @abstractmethod
+    def next_event_at(self) -> float:
+        """When something happens here by itself; infinity for never."""
+        ...
+
+    @abstractmethod
+    def turn(self, now: float) -> None:
+        """Let happen what is due at `now`."""
+        ...
 
 
 class Timeline:
     """The present time of all queues of an account, and when something is due next."""
 
-    def __init__(self, queues: Mapping[str, StandardQueue]) -> None:
+    def __init__(self, queues: Mapping[str, Turning], *others: Turning) -> None:
+        """At one moment the queues come first, then the `others`."""
         self.due_at = NEVER
         """Nothing happens by itself before this; something may at it."""
         self._queues = queues
+        self._others = others
         self._now = -NEVER
+
+    def _everybody(self) -> Iterator[Turning]:
+        return chain(self._queues.values(), self._others)
 
     def next_event_at(self) -> float | None:
         """Return when something will happen by itself, or None if nothing will."""
-        self.due_at = min((queue.next_event_at() for queue in self._queues.values()), default=NEVER)
+        self.due_at = min((turning.next_event_at() for turning in self._everybody()), default=NEVER)
         return None if self.due_at == NEVER else self.due_at
 
-    def note(self, queue: StandardQueue) -> None:
-        """Take notice of a queue that has changed."""
-        self.due_at = min(self.due_at, queue.next_event_at())
+    def note(self, turning: Turning) -> None:
+        """Take notice of one that has changed."""
+        self.due_at = min(self.due_at, turning.next_event_at())
 
     def look_again(self, now: float) -> None:
         """Let happen what has become overdue by a change."""
@@ -47,7 +68,7 @@ class Timeline:
                 break
             # What became overdue by a change of attributes happens now, not in the past.
             at = max(at, self._now)
-            for queue in self._queues.values():
-                queue.turn(at)
+            for turning in self._everybody():
+                turning.turn(at)
             self.due_at = at
         self._now = now
