@@ -7,9 +7,7 @@ Rules kept here and nowhere else:
 
 1. The agent's limiter comes first, then its router (301, 404, 405), then the endpoint.
 2. Every protection call is written down with its time, for tests that count and for people who wonder.
-3. `/_forebay/` is ours, not the agent's: `chaos` (see `cloud.chaos`; with `?task=<id>` for one task only),
-   `GET|DELETE calls`, `GET tasks`, `POST tasks` with `{"endpoint_id": …}`, and `POST protection` with
-   `{"task": …, "minutes": 5}` or `"minutes": null`, which does what another worker in the task would do.
+3. `/_forebay/` is ours, not the agent's (`agent_control`).
 
 In a program: `async with EcsAgent() as agent` or `with EcsAgent.in_thread() as running`. As a process:
 `python -m forebay.cloud.ecs_agent --port 0` prints one JSON line with the addresses and serves until SIGTERM.
@@ -21,25 +19,23 @@ import asyncio
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from random import Random
 from types import TracebackType
-from typing import Any, cast
-from urllib.parse import parse_qs
+from typing import Any
 
 from forebay.clock import Clock, SystemClock
 from forebay.cloud import agent_answers as answers
 from forebay.cloud.agent_answers import AgentAnswer
 from forebay.cloud.agent_calls import Call, CallLog
-from forebay.cloud.agent_ecs import AgentTask, Decide, LocalEcs
+from forebay.cloud.agent_control import CONTROL_PATH, answer_control
+from forebay.cloud.agent_ecs import AgentTask, Decide, LocalEcs, ProtectionKeeper, TasksThemselves
 from forebay.cloud.agent_endpoint import NAMES, ProtectionEndpoint, Reply
 from forebay.cloud.agent_limits import AGENT_BURST, AGENT_RATE, ECS_BURST, ECS_RATE, AgentLimiter, TokenBucket
 from forebay.cloud.background import InThread
-from forebay.cloud.chaos import UNHARMED, Chaos, control
+from forebay.cloud.chaos import UNHARMED, Chaos
 from forebay.cloud.http import Exchange, LoopbackServer
 
 STATE_SUFFIX = "task-protection/v1/state"
-CONTROL_PATH = "/_forebay/"
 
 
 class EcsAgent:
@@ -47,10 +43,11 @@ class EcsAgent:
 
     def __init__(
         self,
-        tasks: Sequence[AgentTask] = (),
+        tasks: Sequence[AgentTask] | None = None,
         *,
         port: int = 0,
         decide: Decide | None = None,
+        keeper: ProtectionKeeper | None = None,
         clock: Clock | None = None,
         ecs_timeout_s: float = 4.0,
         agent_rate: float = AGENT_RATE,
@@ -59,22 +56,29 @@ class EcsAgent:
         ecs_burst: float = ECS_BURST,
         seed: int = 0,
     ) -> None:
+        """`tasks`: None makes one, `worker-1`. `keeper` owns the tasks' protection; without one they do, and `decide`
+        may say no.
+        """
         self._clock = clock if clock is not None else SystemClock()
         self._server = LoopbackServer(self._serve, port=port)
         self._limiter = AgentLimiter(rate=agent_rate, burst=agent_burst)
         self._agent_rate = agent_rate
-        self.ecs = LocalEcs(clock=self._clock, decide=decide, bucket=TokenBucket(rate=ecs_rate, burst=ecs_burst))
+        self.ecs = LocalEcs(
+            clock=self._clock,
+            keeper=keeper if keeper is not None else TasksThemselves(self._clock, decide),
+            bucket=TokenBucket(rate=ecs_rate, burst=ecs_burst),
+        )
         self._endpoint = ProtectionEndpoint(self.ecs, ecs_timeout_s=ecs_timeout_s)
         self._rng = Random(seed)
         self.chaos = Chaos(self._rng)
         self._chaos_of: dict[str, Chaos] = {}
         self.tasks: dict[str, AgentTask] = {}
         self._log = CallLog()
-        for task in tasks or (AgentTask("worker-1"),):
+        for task in (AgentTask("worker-1"),) if tasks is None else tasks:
             self.add(task)
 
     @classmethod
-    def in_thread(cls, tasks: Sequence[AgentTask] = (), **options: Any) -> InThread[EcsAgent]:
+    def in_thread(cls, tasks: Sequence[AgentTask] | None = None, **options: Any) -> InThread[EcsAgent]:
         """Return a context manager that runs an agent on a loop of its own."""
         return InThread(lambda: cls(tasks, **options))
 
@@ -91,6 +95,11 @@ class EcsAgent:
         """Serve one more task from now on."""
         self.tasks[task.endpoint_id] = task
         return task
+
+    def remove(self, endpoint_id: str) -> None:
+        """Forget a task that has stopped."""
+        self.tasks.pop(endpoint_id, None)
+        self._chaos_of.pop(endpoint_id, None)
 
     @property
     def url(self) -> str:
@@ -110,7 +119,7 @@ class EcsAgent:
             {"endpoint_id": name, "agent_uri": self.agent_uri(name), "metadata_uri": self.metadata_uri(name)}
             for name in self.tasks
         ]
-        return {**tasks[0], "control_uri": self.url + CONTROL_PATH, "tasks": tasks}
+        return {**(tasks[0] if tasks else {}), "control_uri": self.url + CONTROL_PATH, "tasks": tasks}
 
     @property
     def calls(self) -> Sequence[Call]:
@@ -127,7 +136,7 @@ class EcsAgent:
     def _serve(self, exchange: Exchange) -> None:
         path = exchange.path
         if path.startswith(CONTROL_PATH):
-            status, content = self._control(exchange)
+            status, content = answer_control(self, exchange)
             exchange.answer(status, json.dumps(content).encode(), content_type=answers.JSON_TYPE)
             return
         parts = path.strip("/").split("/", 2)
@@ -179,53 +188,13 @@ class EcsAgent:
         else:
             _answer(exchange, answer)
 
-    # ── control ────────────────────────────────────────────────────────────────────────────────────────────
+    def chaos_for(self, endpoint_id: str) -> Chaos:
+        """Return the trouble on order for one task only."""
+        return self._chaos_of.setdefault(endpoint_id, Chaos(self._rng))
 
-    def _control(self, exchange: Exchange) -> tuple[int, Mapping[str, Any]]:
-        match exchange.method, exchange.path.removeprefix(CONTROL_PATH):
-            case method, "chaos":
-                return control(self._chaos_for(exchange.query), method, exchange.body)
-            case "GET", "calls":
-                return 200, {"calls": [asdict(call) for call in self.calls], "counts": dict(self.counts)}
-            case "DELETE", "calls":
-                self._log.clear()
-                return 200, {}
-            case "GET", "tasks":
-                return 200, {"tasks": [self._shown(task) for task in self.tasks.values()]}
-            case "POST", "tasks" | "protection" as what:
-                try:
-                    return 200, self._changed(what, json.loads(exchange.body))
-                except (ValueError, TypeError, KeyError) as error:
-                    return 400, {"error": f"{type(error).__name__}: {error}"}
-            case _:
-                return 404, {"error": f"{exchange.method} {exchange.path} is no control of the local ECS agent"}
-
-    def _chaos_for(self, query: str) -> Chaos:
-        tasks = parse_qs(query).get("task")
-        return self._chaos_of.setdefault(tasks[0], Chaos(self._rng)) if tasks else self.chaos
-
-    def _changed(self, what: str, content: object) -> dict[str, Any]:
-        if not isinstance(content, dict):
-            raise TypeError("a JSON object is needed")
-        wish = cast("dict[str, Any]", content)
-        if what == "tasks":
-            return self._shown(self.add(AgentTask(**wish)))
-        task, minutes = self.tasks[wish["task"]], wish["minutes"]
-        if minutes is not None and (not isinstance(minutes, int) or minutes < 0):
-            raise ValueError("minutes must be a whole number or null")
-        self.ecs.set(task, minutes=minutes)
-        return self._shown(task)
-
-    def _shown(self, task: AgentTask) -> dict[str, Any]:
-        expires = self.ecs.expiry(task)
-        shown = {name: value for name, value in asdict(task).items() if not name.endswith("_utc")}
-        return {
-            **shown,
-            "arn": task.arn,
-            "protected_until": None if expires is None else answers.rfc3339(expires),
-            "agent_uri": self.agent_uri(task.endpoint_id),
-            "metadata_uri": self.metadata_uri(task.endpoint_id),
-        }
+    def forget_calls(self) -> None:
+        """Begin the record of calls anew."""
+        self._log.clear()
 
 
 def _answer(exchange: Exchange, answer: AgentAnswer) -> None:
