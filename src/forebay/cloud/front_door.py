@@ -21,6 +21,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from forebay.cloud.http import Exchange, LoopbackServer
+from forebay.cloud.query_protocol import query_refusal
 
 Accept = Callable[[Exchange], None]
 """Takes a request over: it answers, drops or holds the exchange, now or later, on the same event loop."""
@@ -103,6 +104,10 @@ class FrontDoor:
             self._refuse(exchange, target)
 
     def _refuse(self, exchange: Exchange, target: str) -> None:
+        refusal = None if target else query_refusal(exchange.query, exchange.headers, exchange.body)
+        if refusal is not None:
+            exchange.answer(400, refusal, content_type="text/xml")
+            return
         asked = (
             f"X-Amz-Target {target[:100]!r}" if target else f"{exchange.method} {exchange.path[:100]} without a target"
         )
