@@ -21,7 +21,7 @@ from forebay.rules.queue_moves import MoveTasks
 from forebay.rules.queue_registry import QueueRegistry
 from forebay.rules.queue_store import StandardQueue
 from forebay.rules.queue_tags import tagged, untagged
-from forebay.rules.queue_time import Timeline
+from forebay.rules.queue_time import Timeline, Turning
 from forebay.rules.queue_waiting import Waiter
 
 if TYPE_CHECKING:
@@ -150,6 +150,10 @@ class QueueAdministration:
         """Let everything happen that is due by `now`, in the order of time."""
         self._timeline.advance(now)
 
+    def turn_also(self, other: Turning) -> None:
+        """Let `other` take its turns too, after the queues', in the order of time."""
+        self._timeline.join(other)
+
     def _settle_down(self, queue: StandardQueue, now: float) -> None:
         """After a change: answer the polls that it serves, and note when the queue's next event is."""
         queue.dispatch(now)
@@ -161,6 +165,6 @@ class QueueAdministration:
         target = self.registry.by_arn.get(source.attributes.redrive.dead_letter_arn)
         if target is None:
             return False
-        target.add_dead_letter(message, source.arn)
+        target.add_dead_letter(message, source.arn, now)
         self._settle_down(target, now)
         return True

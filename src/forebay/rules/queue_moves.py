@@ -184,7 +184,7 @@ class MoveTasks:
         except ServiceFailure:
             change_visibility(source, delivery.receipt, 0, now)
             raise
-        delete(source, delivery.receipt)
+        delete(source, delivery.receipt, now)
         return receiver
 
     def _receiver(self, task: MoveTask, delivery: Delivery) -> StandardQueue:

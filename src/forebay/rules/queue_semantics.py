@@ -131,13 +131,13 @@ class QueueService(QueueAdministration):
         """Delete the message of this handle, if the handle is its newest. Deleting twice is no error."""
         self.advance(now)
         queue = self.registry.find(url)
-        delete(queue, receipt)
+        delete(queue, receipt, now)
         self._settle_down(queue, now)
 
     def delete_batch(self, url: str, entries: Sequence[DeleteEntry], *, now: float) -> list[ServiceFailure | None]:
         """Delete up to ten; None stands for an entry that succeeded."""
         queue = self._batch(url, entries, "DeleteMessageBatchRequestEntry", now)
-        results = [_tried(delete, queue, entry.receipt) for entry in entries]
+        results = [_tried(delete, queue, entry.receipt, now) for entry in entries]
         self._settle_down(queue, now)
         return results
 

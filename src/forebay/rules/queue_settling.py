@@ -40,15 +40,18 @@ class ChangeEntry(NamedTuple):
     seconds: int
 
 
-def delete(queue: StandardQueue, receipt: str) -> None:
+def delete(queue: StandardQueue, receipt: str, now: float) -> None:
     """Delete the message of this handle, if the handle is its newest. Raises ReceiptHandleIsInvalid."""
     serial, delivery = read_receipt(receipt, queue.seal)
     message = queue.shelves.messages.get(serial)
     if message is None or message.delivery != delivery:
+        queue.tally.note_delete(None, now)
         return
     if queue.modes.deletes_lost > 0:
         queue.modes.deletes_lost -= 1
+        queue.tally.note_delete(None, now)
         return
+    queue.tally.note_delete(message, now)
     queue.shelves.forget(message)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from forebay.rules.queue_ages import Ages
 from forebay.rules.queue_messages import IN_FLIGHT, Delivery, QueueModes, StoredMessage
+from forebay.rules.queue_metrics import Tally
 from forebay.rules.queue_receipts import write_receipt
 from forebay.rules.queue_shelves import Shelves
 from forebay.rules.queue_waiting import Waiter, WaitingLine
@@ -44,6 +45,7 @@ class StandardQueue:
         self.tags: dict[str, str] = {}
         self.seal = seal
         self.shelves = Shelves()
+        self.tally = Tally()
         self.swallowed_count = 0
         """Messages that went to abandoned polls, so far."""
         self.answered: list[Waiter] = []
@@ -70,14 +72,16 @@ class StandardQueue:
         """Take in a new message, hidden for `delay_s`."""
         message = self.shelves.enter(content, now, visible_at=now + delay_s if delay_s > 0 else None)
         self._ages.add(message, len(self.shelves.messages))
+        self.tally.note_sent(message, len(self.shelves.messages))
 
-    def add_dead_letter(self, dead: StoredMessage, source_arn: str) -> None:
+    def add_dead_letter(self, dead: StoredMessage, source_arn: str, now: float) -> None:
         """Take in a message from another queue: same id and send time, its receive count carried on."""
         message = self.shelves.enter(dead.content, dead.sent_at)
         message.receive_count = dead.receive_count
         message.first_received_at_ms = dead.first_received_at_ms
         message.dead_letter_source = source_arn
         self._ages.add_moved(message, len(self.shelves.messages))
+        self.tally.note_moved(message, now, len(self.shelves.messages))
 
     # ── out ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -96,6 +100,10 @@ class StandardQueue:
                 break
             if self._is_deliverable(message, now):
                 leased.append(message)
+        if leased:
+            self.tally.note_receive(leased, now)
+        elif may_miss:
+            self.tally.empty_receives += 1
         return [self._lease(message, now, visibility_s) for message in leased]
 
     def _is_deliverable(self, message: StoredMessage, now: float) -> bool:
@@ -143,6 +151,7 @@ class StandardQueue:
         """Remove every message, in flight or not."""
         self.shelves.clear()
         self._ages.clear()
+        self.tally.arrivals.clear()
 
     # ── polls ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -176,6 +185,8 @@ class StandardQueue:
         if waiter.is_abandoned:
             self.swallowed_count += len(messages)
             return
+        if not messages and waiter.failure is None:
+            self.tally.empty_receives += 1
         waiter.messages = messages
         self.answered.append(waiter)
 

@@ -39,7 +39,7 @@ class Timeline:
         self.due_at = NEVER
         """Nothing happens by itself before this; something may at it."""
         self._queues = queues
-        self._others = others
+        self._others = list(others)
         self._now = -NEVER
 
     def _everybody(self) -> Iterator[Turning]:
@@ -53,6 +53,11 @@ class Timeline:
     def note(self, turning: Turning) -> None:
         """Take notice of one that has changed."""
         self.due_at = min(self.due_at, turning.next_event_at())
+
+    def join(self, turning: Turning) -> None:
+        """Let another one take its turns from now on, after all others."""
+        self._others.append(turning)
+        self.note(turning)
 
     def look_again(self, now: float) -> None:
         """Let happen what has become overdue by a change."""
