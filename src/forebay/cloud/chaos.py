@@ -131,6 +131,10 @@ class Chaos:
     def replace(self, rules: Sequence[ChaosRule]) -> None:
         self._standing = [_Standing(rule, rule.times, rule.skip) for rule in rules]
 
+    def remove(self, rule: ChaosRule) -> None:
+        """End this very rule; one that is not in force is no error."""
+        self._standing = [standing for standing in self._standing if standing.rule is not rule]
+
     def clear(self) -> None:
         self._standing = []
 

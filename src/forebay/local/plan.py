@@ -22,6 +22,7 @@ TIME_LAPSE = 20.0
 START_DELAY_S = 1.0
 STOP_TIMEOUT_S = 30.0
 """ECS's default, and five seconds more than a worker's drain."""
+STOP_MARGIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class LocalPlan:
     """The jobs to send at the start."""
     leave_when_drained: bool = False
     has_page: bool = True
+    opens_page: bool = False
     port: int | None = None
     """The page's port, the AWS endpoint's being the next; 0: any two that are free; None: the usual ones if free."""
     data: Path | None = None
@@ -54,9 +56,16 @@ class LocalPlan:
     """How many times as fast the clock of metrics and scaling runs."""
     start_delay_s: float = START_DELAY_S
     """How long a task is pending: what pulling an image takes on Fargate."""
+    drain_s: float | None = None
+    """How long a task's running jobs get after SIGTERM, if it is not the default."""
     log: Literal["text", "json"] = "text"
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """What the tasks inherit beside their surroundings."""
+
+    @property
+    def stop_timeout_s(self) -> float:
+        """From SIGTERM to SIGKILL: the tasks' own limit comes first."""
+        return STOP_TIMEOUT_S if self.drain_s is None else max(STOP_TIMEOUT_S, self.drain_s + STOP_MARGIN_S)
 
     @property
     def job_s(self) -> float:

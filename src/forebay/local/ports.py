@@ -1,0 +1,72 @@
+"""Which ports the page and the AWS endpoint get.
+
+Rules kept here and nowhere else:
+
+1. The endpoint is at the port after the page's, so that one number names both.
+2. A port that was asked for and is taken is an error that says by whom, if it is one of us. The usual ones are given up
+   for free ones instead, with a remark: a second copy is nothing wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+from forebay.errors import SettingsError
+from forebay.local.plan import PAGE_PORT
+
+LOOPBACK = "127.0.0.1"
+WHO_PATH = "/_forebay/who"
+PATIENCE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BoundPorts:
+    """The ports to listen on; 0: the system chooses."""
+
+    page_port: int
+    endpoint_port: int
+    remark: str = ""
+    """What the user should know about the choice."""
+
+
+def bind(port: int | None, *, has_page: bool) -> BoundPorts:
+    """Choose the ports. Raises SettingsError when `port` or the next one is taken."""
+    if port == 0:
+        return BoundPorts(0, 0)
+    first = PAGE_PORT if port is None else port
+    taken = [number for number in ((first, first + 1) if has_page else (first + 1,)) if not _is_free(number)]
+    if not taken:
+        return BoundPorts(first, first + 1)
+    holder = _holder(first)
+    if port is None:
+        return BoundPorts(0, 0, f"{holder or f'port {taken[0]} is taken'}: this one takes other ports")
+    raise SettingsError(
+        f"port {taken[0]} is taken{f' ({holder})' if holder else ''}; choose another --port, or 0 for any free ones"
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As asyncio's servers do: a port whose last connections are only fading away is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _holder(port: int) -> str:
+    """Say which `forebay local` has the port; empty when it is something else."""
+    try:
+        # Never through a proxy: it is this machine that is asked.
+        with build_opener(ProxyHandler({})).open(f"http://{LOOPBACK}:{port}{WHO_PATH}", timeout=PATIENCE_S) as answer:
+            who: object = json.loads(answer.read(4096))
+    except (URLError, OSError, ValueError):
+        return ""
+    number = who.get("process_id") if isinstance(who, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return f"another `forebay local` (process {number}) is at http://{LOOPBACK}:{port}" if number else ""
