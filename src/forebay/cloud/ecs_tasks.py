@@ -65,6 +65,8 @@ class TaskProcess:
         self.usage: Usage | None = None
         """Known when it has ended."""
         self.is_frozen = False
+        self.command: TaskCommand | None = None
+        """What runs; None before its start."""
         self._guard = guard
         self._on_line = on_line
         self._on_exit = on_exit
@@ -79,6 +81,7 @@ class TaskProcess:
     def start(self, command: TaskCommand) -> None:
         """Start the process. Raises OSError when that cannot be done."""
         assert self.pid is None, "started twice"
+        self.command = command
         self._guard.open()
         self._pipe, writing = os.pipe()
         try:
