@@ -164,8 +164,6 @@ def test_errors_are_boto3s_own_exceptions(sqs: SQSClient, url: str) -> None:
         sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["NoSuch"])  # type: ignore[list-item]
     with pytest.raises(sqs.exceptions.QueueNameExists):
         sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes={"DelaySeconds": "3"})
-    with pytest.raises(sqs.exceptions.UnsupportedOperation):
-        sqs.create_queue(QueueName="x.fifo", Attributes={"FifoQueue": "true"})
 
 
 def test_every_answer_has_a_request_id_of_its_own(sqs: SQSClient, url: str) -> None:

@@ -65,15 +65,6 @@ def test_a_bad_name_is_refused(name: str) -> None:
     assert caught.value.legacy_code == "InvalidParameterValue"
 
 
-def test_fifo_queues_are_refused_in_so_many_words() -> None:
-    bench = Bench()
-
-    for name, attributes in (("jobs.fifo", dict[str, str]()), ("jobs2", {"FifoQueue": "true"})):
-        with pytest.raises(ServiceFailure, match="FIFO queues are not served here yet") as caught:
-            bench.rules.create_queue(name, attributes, now=0.0)
-        assert refusal(caught.value) == ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", 400)
-
-
 def test_a_deleted_queues_name_is_free_again_after_a_minute() -> None:
     bench = Bench()
     bench.send("lost")

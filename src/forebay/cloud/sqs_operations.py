@@ -81,10 +81,6 @@ class Operations:
         )
         for name in view.system - SYSTEM_ATTRIBUTES:
             raise errors.unknown_attribute(name)
-        attempt_id = optional_text_of(params, "ReceiveRequestAttemptId")
-        if attempt_id is not None:
-            reason = "The request include parameter that is not valid for this queue type."
-            raise errors.invalid_value("ReceiveRequestAttemptId", attempt_id, reason)
         count_max = number_of(params, "MaxNumberOfMessages")
         answer = self.service.receive(
             text_of(params, "QueueUrl"),
@@ -92,6 +88,7 @@ class Operations:
             count_max=1 if count_max is None else count_max,
             wait_s=number_of(params, "WaitTimeSeconds"),
             visibility_s=number_of(params, "VisibilityTimeout"),
+            attempt_id=optional_text_of(params, "ReceiveRequestAttemptId"),
             tag=view,
         )
         return answer if isinstance(answer, Waiter) else received(answer, view, self.service.account)

@@ -207,6 +207,8 @@ def sent(result: SentMessage) -> Json:
         shown["MD5OfMessageAttributes"] = result.attributes_md5
     if result.trace_header_md5 is not None:
         shown["MD5OfMessageSystemAttributes"] = result.trace_header_md5
+    if result.sequence is not None:
+        shown["SequenceNumber"] = result.sequence
     return shown
 
 

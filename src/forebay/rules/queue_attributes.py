@@ -5,7 +5,8 @@ Rules kept here and nowhere else:
 1. Attributes travel as strings (API reference, SetQueueAttributes); bounds and defaults are those of
    facts/sqs.md section 2.
 2. An unknown name, or one that only SQS may write, is InvalidAttributeName; a bad value InvalidAttributeValue.
-3. Nothing of FIFO is promised: its attributes are refused with UnsupportedOperation, never ignored.
+
+Those of FIFO queues are in `queue_fifo_attributes`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple, cast
 from forebay.rules import queue_errors as errors
 from forebay.rules.queue_access import check_policy
 from forebay.rules.queue_encryption import settle_encryption, shown_encryption
+from forebay.rules.queue_fifo_attributes import FIFO_DEFAULTS, is_fifo_after
 
 _WHOLE_NUMBERS = {
     "VisibilityTimeout": (0, 43_200),
@@ -35,7 +37,6 @@ _DEFAULTS = {
     "ReceiveMessageWaitTimeSeconds": "0",
 }
 _TEXTS = ("Policy", "KmsMasterKeyId", "SqsManagedSseEnabled")
-_FIFO_ONLY = ("FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")
 READ_ONLY = (
     "QueueArn",
     "ApproximateNumberOfMessages",
@@ -44,9 +45,7 @@ READ_ONLY = (
     "CreatedTimestamp",
     "LastModifiedTimestamp",
 )
-_KNOWN = frozenset((*_WHOLE_NUMBERS, *_TEXTS, *_FIFO_ONLY, *READ_ONLY, "RedrivePolicy", "RedriveAllowPolicy"))
-
-FIFO_UNSUPPORTED = "FIFO queues are not served here yet: use a standard queue, whose name does not end in .fifo."
+_KNOWN = frozenset((*_WHOLE_NUMBERS, *_TEXTS, *FIFO_DEFAULTS, *READ_ONLY, "RedrivePolicy", "RedriveAllowPolicy"))
 
 
 class Redrive(NamedTuple):
@@ -68,11 +67,16 @@ class QueueAttributes:
     delay_s: int = 0
     wait_s: int = 0
     redrive: Redrive | None = None
+    is_fifo: bool = False
+    is_content_based: bool = False
+    """Bodies give deduplication ids where the sender gives none."""
+    is_deduplicated_by_group: bool = False
 
     @property
     def shown(self) -> dict[str, str]:
         """What GetQueueAttributes tells of them, defaults included."""
-        return {**_DEFAULTS, **shown_encryption(self.given), **self.given}
+        fifo = FIFO_DEFAULTS if self.is_fifo else {}
+        return {**_DEFAULTS, **fifo, **shown_encryption(self.given), **self.given}
 
 
 def parse_attributes(changes: Mapping[str, str], before: Mapping[str, str] | None = None) -> QueueAttributes:
@@ -84,6 +88,7 @@ def parse_attributes(changes: Mapping[str, str], before: Mapping[str, str] | Non
             given.pop(name, None)  # An empty string takes a policy away.
         else:
             given[name] = value
+    is_fifo = is_fifo_after(changes, before)
     settle_encryption(given, changes)
     if changes.get("Policy"):
         check_policy(changes["Policy"])
@@ -97,6 +102,9 @@ def parse_attributes(changes: Mapping[str, str], before: Mapping[str, str] | Non
         delay_s=numbers["DelaySeconds"],
         wait_s=numbers["ReceiveMessageWaitTimeSeconds"],
         redrive=_redrive(given["RedrivePolicy"]) if "RedrivePolicy" in given else None,
+        is_fifo=is_fifo,
+        is_content_based=given.get("ContentBasedDeduplication") == "true",
+        is_deduplicated_by_group=given.get("DeduplicationScope") == "messageGroup",
     )
 
 
@@ -124,8 +132,6 @@ def redrive_allow(given: Mapping[str, str]) -> tuple[str, frozenset[str]]:
 
 
 def _check_name(name: str, value: object) -> None:
-    if name in _FIFO_ONLY:
-        raise errors.unsupported_operation(FIFO_UNSUPPORTED)
     if name not in _KNOWN or name in READ_ONLY:
         raise errors.unknown_attribute(name)
     if not isinstance(value, str):

@@ -21,11 +21,11 @@ BODY_MAX_BYTES = 1_048_576
 ATTRIBUTES_MAX = 10
 ATTRIBUTE_NAME_MAX = 256
 DELAY_MAX_S = 900
-GROUP_MAX = 128
+TOKEN_MAX = 128
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.\-]+")
-_GROUP = re.compile(r"[\x21-\x7e]+")
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _NO_ATTRIBUTES: Mapping[str, MessageAttribute] = {}
 
 
@@ -57,6 +57,8 @@ class MessageContent:
     sent_at_ms: int
     group: str | None = None
     trace_header: str | None = None
+    dedupe: str | None = None
+    """MessageDeduplicationId, given or made from the body: of FIFO queues only."""
 
 
 def check_body(body: str, attributes: Mapping[str, MessageAttribute], limit_bytes: int) -> str:
@@ -145,18 +147,34 @@ def check_send(entry: SendEntry) -> None:
     if entry.delay_s is not None and not 0 <= entry.delay_s <= DELAY_MAX_S:
         raise errors.invalid_value("DelaySeconds", entry.delay_s, f"DelaySeconds must be >= 0 and <= {DELAY_MAX_S}.")
     if entry.dedupe is not None:
-        raise errors.invalid_value(
-            "MessageDeduplicationId",
-            entry.dedupe,
-            "The request include parameter that is not valid for this queue type.",
-        )
+        raise errors.not_for_this_type("MessageDeduplicationId", entry.dedupe)
     # On a standard queue a group makes it a fair one (facts/sqs.md section 4).
-    if entry.group is not None and (len(entry.group) > GROUP_MAX or not _GROUP.fullmatch(entry.group)):
-        raise errors.invalid_value(
-            "MessageGroupId",
-            entry.group,
-            "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.",
+    if entry.group is not None:
+        check_token("MessageGroupId", entry.group)
+
+
+def check_fifo_send(entry: SendEntry, *, is_content_based: bool) -> None:
+    """Check what is neither body nor attribute. Raises `ServiceFailure` for what a FIFO queue refuses."""
+    if entry.delay_s:
+        # API reference, SendMessage: "you can't set DelaySeconds per message". 0 asks for nothing.
+        raise errors.not_for_this_type("DelaySeconds", entry.delay_s)
+    if entry.group is None:
+        raise errors.missing_parameter("MessageGroupId")
+    check_token("MessageGroupId", entry.group)
+    if entry.dedupe is not None:
+        check_token("MessageDeduplicationId", entry.dedupe)
+    elif not is_content_based:
+        raise errors.invalid_parameter(
+            "The queue should either have ContentBasedDeduplication enabled or "
+            "MessageDeduplicationId provided explicitly"
         )
+
+
+def check_token(name: str, value: str) -> None:
+    """Raise for what is no group, deduplication id or attempt id: API reference, SendMessage and ReceiveMessage."""
+    if len(value) > TOKEN_MAX or not _TOKEN.fullmatch(value):
+        reason = f"{name} can only include alphanumeric and punctuation characters. 1 to {TOKEN_MAX} in length."
+        raise errors.invalid_value(name, value, reason)
 
 
 def md5_of_attributes(attributes: Mapping[str, MessageAttribute]) -> str:

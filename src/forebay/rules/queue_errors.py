@@ -167,6 +167,16 @@ def message_not_in_flight() -> ServiceFailure:
     )
 
 
+def receipt_expired(receipt: str) -> ServiceFailure:
+    """FIFO queues only; a standard queue answers such a delete as success (facts/sqs.md section 3)."""
+    return invalid_value("ReceiptHandle", receipt, "The receipt handle has expired.")
+
+
+def not_for_this_type(name: str, value: object) -> ServiceFailure:
+    """A parameter of FIFO queues for a standard one, or the reverse."""
+    return invalid_value(name, value, "The request include parameter that is not valid for this queue type.")
+
+
 def no_such_message(receipt: str) -> ServiceFailure:
     reason = "Message does not exist or is not available for visibility timeout change."
     return invalid_value("ReceiptHandle", receipt, reason)

@@ -4,14 +4,19 @@ Rules kept here and nowhere else:
 
 1. A message is ready, delayed, in flight or gone; nothing else.
 2. Only its newest delivery has power over it.
+3. Sequence numbers follow from serials, which never repeat within a queue: twenty digits, rising, and not consecutive
+   (API reference, SendMessage).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from forebay.rules.queue_contents import MessageContent
+
+if TYPE_CHECKING:
+    from forebay.rules.queue_groups import Group
 
 IN_FLIGHT_MAX = 120_000
 POISON_RECEIVES = 3
@@ -26,6 +31,9 @@ GONE = 3
 SWEEP_ABOVE = 1_024
 """Stale entries are swept out of a structure when they outnumber live ones by this many."""
 
+_SEQUENCE_START = 18_850_000_000_000_000_000
+_SEQUENCE_STEP = 256
+
 NO_CONTENT = MessageContent("", "", "", {}, None, 0)
 
 
@@ -37,6 +45,9 @@ class StoredMessage:
         "dead_letter_source",
         "delivery",
         "first_received_at_ms",
+        "group",
+        "hidden_until",
+        "order",
         "place",
         "receive_count",
         "received_at",
@@ -51,6 +62,12 @@ class StoredMessage:
         self.serial = serial
         self.sent_at = sent_at
         self.place = READY
+        self.group: Group | None = None
+        """Its message group's share of the queue. None for a message without one."""
+        self.order: float = serial
+        """Its place in line; of two that wait, the smaller one is nearer to the front."""
+        self.hidden_until = 0.0
+        """When it becomes visible again. Says nothing while it is ready."""
         self.ticket = 0
         """Number of the heap entry that hides it now. An entry with another number is stale."""
         self.delivery = 0
@@ -71,6 +88,8 @@ class Delivery(NamedTuple):
     receive_count: int
     first_received_at_ms: int
     dead_letter_source: str | None
+    sequence: str | None = None
+    """SequenceNumber: of FIFO queues only."""
 
     def system_attributes(self, sender: str) -> dict[str, str]:
         """What SQS itself says of this delivery (API reference, ReceiveMessage). `sender` is the account."""
@@ -83,6 +102,9 @@ class Delivery(NamedTuple):
         }
         if content.group is not None:
             shown["MessageGroupId"] = content.group
+        if self.sequence is not None and content.dedupe is not None:
+            shown["SequenceNumber"] = self.sequence
+            shown["MessageDeduplicationId"] = content.dedupe
         if content.trace_header is not None:
             shown["AWSTraceHeader"] = content.trace_header
         if self.dead_letter_source is not None:
@@ -91,6 +113,11 @@ class Delivery(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Delivery({self.content.message_id}, receive_count={self.receive_count})"
+
+
+def sequence_number(serial: int) -> str:
+    """Return the SequenceNumber of a message of a FIFO queue."""
+    return str(_SEQUENCE_START + _SEQUENCE_STEP * serial)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from forebay.rules.queue_latencies import Latencies
-from forebay.rules.queue_messages import GONE, POISON_RECEIVES, SWEEP_ABOVE, StoredMessage
+from forebay.rules.queue_messages import GONE, NEVER, POISON_RECEIVES, SWEEP_ABOVE, StoredMessage
 
 if TYPE_CHECKING:
     from forebay.rules.queue_contents import MessageContent
@@ -191,7 +191,7 @@ class Tally:
 def gauges(queue: StandardQueue, now: float) -> Gauges:
     """Return what is to be seen of a queue at `now`."""
     visible, in_flight, delayed = queue.counts().values()
-    oldest_at = queue.tally.arrivals.oldest_at(receives_max=POISON_RECEIVES - 1)
+    oldest_at = queue.tally.arrivals.oldest_at(receives_max=NEVER if queue.is_fifo else POISON_RECEIVES - 1)
     return Gauges(
         visible=visible,
         in_flight=in_flight,

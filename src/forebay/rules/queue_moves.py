@@ -180,7 +180,7 @@ class MoveTasks:
         (delivery,) = deliveries
         try:
             receiver = self._receiver(task, delivery)
-            send(receiver, _entry_of(delivery), now, self._rng)
+            send(receiver, _entry_of(delivery), now, self._rng, may_repeat=True)
         except ServiceFailure:
             change_visibility(source, delivery.receipt, 0, now)
             raise
@@ -220,7 +220,11 @@ def _entry_of(delivery: Delivery) -> SendEntry:
     """The message as its producer would send it anew."""
     content = delivery.content
     return SendEntry(
-        body=content.body, attributes=content.attributes, group=content.group, trace_header=content.trace_header
+        body=content.body,
+        attributes=content.attributes,
+        group=content.group,
+        dedupe=content.dedupe,
+        trace_header=content.trace_header,
     )
 
 

@@ -10,18 +10,13 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from forebay.rules import queue_errors as errors
-from forebay.rules.queue_attributes import (
-    FIFO_UNSUPPORTED,
-    QueueAttributes,
-    check_known,
-    parse_attributes,
-    redrive_allow,
-)
+from forebay.rules.queue_attributes import QueueAttributes, check_known, parse_attributes, redrive_allow
+from forebay.rules.queue_fifo import FifoQueue
+from forebay.rules.queue_fifo_attributes import check_name
 from forebay.rules.queue_messages import NEVER
 from forebay.rules.queue_store import Bury, StandardQueue
 from forebay.rules.queue_tags import tagged
@@ -32,8 +27,6 @@ if TYPE_CHECKING:
 RECREATE_AFTER_S = 60.0
 PURGE_EVERY_S = 60.0
 LIST_MAX = 1_000
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 class _Times(NamedTuple):
@@ -80,12 +73,7 @@ class QueueRegistry:
 
     def create(self, name: str, attributes: Mapping[str, str], tags: Mapping[str, str], now: float) -> str:
         """Create a queue, or find the one that has this name and these attributes; return its URL."""
-        if name.endswith(".fifo"):
-            raise errors.unsupported_operation(FIFO_UNSUPPORTED)
-        if not _NAME.fullmatch(name):
-            raise errors.invalid_parameter(
-                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-            )
+        check_name(name, is_fifo=attributes.get("FifoQueue") == "true")
         parsed = parse_attributes(attributes)
         if name in self.by_name:
             return self._same(name, attributes)
@@ -94,7 +82,7 @@ class QueueRegistry:
         checked_tags = tagged(name, {}, tags)
         arn = self.arn(name)
         self._check_redrive(arn, parsed)
-        queue = StandardQueue(
+        queue = (FifoQueue if parsed.is_fifo else StandardQueue)(
             name,
             arn,
             parsed,
@@ -123,6 +111,9 @@ class QueueRegistry:
         target = self.by_arn.get(attributes.redrive.dead_letter_arn)
         if target is None or target.arn == arn:
             raise errors.invalid_value("RedrivePolicy", text, "Dead letter target does not exist.")
+        if target.is_fifo != attributes.is_fifo:
+            reason = "Dead-letter queue must be same type of queue as the source."
+            raise errors.invalid_value("RedrivePolicy", text, reason)
         permission, sources = redrive_allow(target.attributes.given)
         if permission == "denyAll" or (permission == "byQueue" and arn not in sources):
             raise errors.invalid_value("RedrivePolicy", text, "The dead letter target does not allow this queue.")

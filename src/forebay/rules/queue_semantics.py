@@ -1,4 +1,4 @@
-"""Amazon SQS's standard queues as one pure state machine: every operation, every refusal, and the passage of time.
+"""Amazon SQS's queues as one pure state machine: every operation, every refusal, and the passage of time.
 
 Rules kept here and nowhere else:
 
@@ -21,9 +21,17 @@ from forebay.rules.queue_administration import QueueAdministration
 from forebay.rules.queue_batches import check_envelope
 from forebay.rules.queue_contents import BODY_MAX_BYTES, SendEntry
 from forebay.rules.queue_errors import ServiceFailure
+from forebay.rules.queue_fifo import FifoQueue
 from forebay.rules.queue_messages import Delivery, QueueModes
 from forebay.rules.queue_sending import SentMessage, send, size_bytes
-from forebay.rules.queue_settling import ChangeEntry, DeleteEntry, change_visibility, check_receive, delete
+from forebay.rules.queue_settling import (
+    ChangeEntry,
+    DeleteEntry,
+    change_visibility,
+    check_attempt_id,
+    check_receive,
+    delete,
+)
 from forebay.rules.queue_store import StandardQueue
 from forebay.rules.queue_waiting import Waiter
 
@@ -84,23 +92,28 @@ class QueueService(QueueAdministration):
         count_max: int = 1,
         wait_s: float | None = None,
         visibility_s: int | None = None,
+        attempt_id: str | None = None,
         tag: object = None,
     ) -> list[Delivery] | Waiter:
         """Lease visible messages; when there are none and `wait_s` allows, return a `Waiter` that will have them.
 
-        None for `wait_s` or `visibility_s` leaves it to the queue's own attributes.
+        None for `wait_s` or `visibility_s` leaves it to the queue's own attributes. `attempt_id` is FIFO's
+        ReceiveRequestAttemptId.
         """
         self.advance(now)
         queue = self.registry.find(url)
         check_receive(count_max, wait_s, visibility_s)
+        if attempt_id is not None:
+            check_attempt_id(queue, attempt_id)
         wait_s = queue.attributes.wait_s if wait_s is None else wait_s
-        if wait_s <= 0 and queue.shelves.in_flight >= queue.modes.in_flight_max:
+        # A FIFO queue stays silent (facts/sqs.md section 2, "In flight").
+        if wait_s <= 0 and queue.shelves.in_flight >= queue.modes.in_flight_max and not queue.is_fifo:
             raise errors.over_limit()
-        messages = queue.take(now, count_max, visibility_s, may_miss=wait_s <= 0)
+        messages = _taken(queue, now, count_max, visibility_s, attempt_id, may_miss=wait_s <= 0)
         if messages or wait_s <= 0:
             self._settle_down(queue, now)
             return messages
-        waiter = Waiter(queue, count_max, visibility_s, now + wait_s, tag)
+        waiter = Waiter(queue, count_max, visibility_s, now + wait_s, tag, attempt_id)
         queue.wait(waiter)
         self._timeline.note(queue)
         return waiter
@@ -156,6 +169,26 @@ class QueueService(QueueAdministration):
         results = [_tried(change_visibility, queue, entry.receipt, entry.seconds, now) for entry in entries]
         self._settle_down(queue, now)
         return results
+
+
+def _taken(
+    queue: StandardQueue,
+    now: float,
+    count_max: int,
+    visibility_s: int | None,
+    attempt_id: str | None,
+    *,
+    may_miss: bool,
+) -> list[Delivery]:
+    """Lease what there is; with a token that was used before, what it brought then."""
+    if attempt_id is None or not isinstance(queue, FifoQueue):
+        return queue.take(now, count_max, visibility_s, may_miss=may_miss)
+    messages = queue.take_again(attempt_id, now, visibility_s)
+    if not messages:
+        messages = queue.take(now, count_max, visibility_s, may_miss=may_miss)
+        if messages:
+            queue.note_receive(attempt_id, messages, now)
+    return messages
 
 
 def _tried(function: Callable[..., Result], *arguments: object) -> Result | ServiceFailure:

@@ -5,6 +5,7 @@ Rules kept here and nowhere else:
 1. A lease may last 12 h from its receive and no longer; beyond, a change is refused, not cut (facts/sqs.md section 3).
 2. A delete with an older handle is answered as success and does nothing. One with the newest handle deletes, even
    after its lease has ended, so long as nobody has received the message again (same section).
+   On a FIFO queue a delete needs a lease that runs: otherwise the handle has expired, and is refused (same section).
 3. A change needs a message in flight: a visible one is MessageNotInflight, one that is gone or was received again does
    not exist for this handle (same file, section 1).
 """
@@ -14,6 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from forebay.rules import queue_errors as errors
+from forebay.rules.queue_contents import check_token
+from forebay.rules.queue_fifo import FifoQueue
 from forebay.rules.queue_messages import IN_FLIGHT
 from forebay.rules.queue_receipts import read_receipt
 
@@ -44,10 +47,12 @@ def delete(queue: StandardQueue, receipt: str, now: float) -> None:
     """Delete the message of this handle, if the handle is its newest. Raises ReceiptHandleIsInvalid."""
     serial, delivery = read_receipt(receipt, queue.seal)
     message = queue.shelves.messages.get(serial)
+    if queue.is_fifo and message is not None and (message.delivery != delivery or message.place != IN_FLIGHT):
+        raise errors.receipt_expired(receipt)
     if message is None or message.delivery != delivery:
         queue.tally.note_delete(None, now)
         return
-    if queue.modes.deletes_lost > 0:
+    if queue.modes.deletes_lost > 0 and not queue.is_fifo:
         queue.modes.deletes_lost -= 1
         queue.tally.note_delete(None, now)
         return
@@ -66,6 +71,8 @@ def change_visibility(queue: StandardQueue, receipt: str, seconds: int, now: flo
         raise errors.message_not_in_flight()
     if now - message.received_at + seconds > VISIBILITY_MAX_S:
         raise errors.beyond_the_ceiling(seconds)
+    if isinstance(queue, FifoQueue):
+        queue.retries.modified(serial)
     if seconds == 0:
         queue.shelves.show(message)
     else:
@@ -80,6 +87,13 @@ def check_receive(count_max: int, wait_s: float | None, visibility_s: int | None
         raise errors.invalid_value("WaitTimeSeconds", wait_s, "Must be >= 0 and <= 20, if provided.")
     if visibility_s is not None:
         check_visibility(visibility_s)
+
+
+def check_attempt_id(queue: StandardQueue, attempt_id: str) -> None:
+    """Raise for a ReceiveRequestAttemptId that is none, or that the queue does not take."""
+    if not queue.is_fifo:
+        raise errors.not_for_this_type("ReceiveRequestAttemptId", attempt_id)
+    check_token("ReceiveRequestAttemptId", attempt_id)
 
 
 def check_visibility(seconds: int) -> None:

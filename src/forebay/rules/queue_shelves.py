@@ -1,5 +1,7 @@
 """Where each message of a queue is, and moving it from one place to another.
 
+All that a queue must keep of its messages is here: `messages`, each with its place, and the last `serial`.
+
 Rules kept here and nowhere else:
 
 1. The counts follow from the places: visible is what is neither in flight nor delayed.
@@ -7,14 +9,17 @@ Rules kept here and nowhere else:
    one that leaves early stays behind as a stale entry, skipped or swept.
 3. A message received fewer than three times returns to the front when it becomes visible again; a poison one goes
    to the back (facts/sqs.md section 3, "Poison messages").
+4. Messages with a group stand in lines of their own, kept by `queue_groups`.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
 from forebay.rules.queue_contents import MessageContent
+from forebay.rules.queue_groups import Groups
 from forebay.rules.queue_messages import (
     DELAYED,
     GONE,
@@ -27,18 +32,24 @@ from forebay.rules.queue_messages import (
     StoredMessage,
 )
 
+_RETURNED = -(2**52)
+"""Where the orders of those that came back begin: before every fresh one."""
+
 
 class Shelves:
     """The messages of one queue, by place."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Groups) -> None:
+        self.groups = groups
         self.messages: dict[int, StoredMessage] = {}
         self.in_flight = 0
         self.delayed = 0
         self.repeats: deque[StoredMessage] = deque()
         """Messages in flight that are to be delivered once more all the same."""
-        self._serial = 0
+        self.serial = 0
+        """Of the newest message; they count from 1 and never repeat."""
         self._ticket = 0
+        self._returns = 0
         self._fresh: deque[StoredMessage] = deque()
         self._returned: deque[StoredMessage] = deque()
         self._hidden: list[tuple[float, int, StoredMessage]] = []
@@ -49,18 +60,45 @@ class Shelves:
 
     def enter(self, content: MessageContent, sent_at: float, *, visible_at: float | None = None) -> StoredMessage:
         """Take in a message: ready, or delayed until `visible_at`."""
-        self._serial += 1
-        message = self.messages[self._serial] = StoredMessage(content, self._serial, sent_at)
+        self.serial += 1
+        message = self.messages[self.serial] = StoredMessage(content, self.serial, sent_at)
+        if content.group is not None:
+            self.groups.join(message)
         if visible_at is None:
-            self._fresh.append(message)
+            if message.group is None:
+                self._fresh.append(message)
+            else:
+                self.groups.line_up(message, is_returned=False)
         else:
             message.place = DELAYED
             self.delayed += 1
-            self._hide(message, visible_at)
+            self._delay(message, visible_at)
         return message
+
+    def restore(self, messages: Iterable[StoredMessage], serial: int) -> None:
+        """Take in what another `Shelves` held: its messages as they were, each with its place, and its last serial."""
+        self.serial = serial
+        for message in sorted(messages, key=lambda message: (message.order, message.serial)):
+            self.messages[message.serial] = message
+            if message.content.group is not None:
+                self.groups.join(message)
+            if message.place == READY:
+                self._returns = max(self._returns, int(message.order) - _RETURNED if message.order < 0 else 0)
+                self._line_up(message, is_returned=message.order < 0)
+            elif message.place == DELAYED:
+                self.delayed += 1
+                self._delay(message, message.hidden_until)
+            else:
+                message.place = READY
+                self.lease(message, message.hidden_until)
 
     def next_one(self) -> StoredMessage | None:
         """Take the next visible message off its shelf, or one that is due for a repeated delivery."""
+        if self.groups.by_name:
+            first = self._first_without_group()
+            message = self.groups.next_one(None if first is None else first.order)
+            if message is not None:
+                return message
         for waiting in (self._returned, self._fresh):
             while waiting:
                 message = waiting.popleft()
@@ -72,36 +110,65 @@ class Shelves:
                 return message
         return None
 
+    def _first_without_group(self) -> StoredMessage | None:
+        for waiting in (self._returned, self._fresh):
+            while waiting:
+                message = waiting[0]
+                if message.place == READY:
+                    return message
+                waiting.popleft()
+        return None
+
     def lease(self, message: StoredMessage, until: float) -> None:
         """Put a message that `next_one` gave in flight, or keep one in flight, until `until`."""
         if message.place != IN_FLIGHT:
             message.place = IN_FLIGHT
             self.in_flight += 1
+            if message.group is not None:
+                self.groups.leased(message.group)
         self._hide(message, until)
 
     def show(self, message: StoredMessage) -> None:
         """Make a message visible again."""
-        if message.place == IN_FLIGHT:
-            self.in_flight -= 1
-        elif message.place == DELAYED:
-            self.delayed -= 1
+        self._leave_hiding(message)
         message.place = READY
-        message.ticket = 0
-        if 0 < message.receives_here < POISON_RECEIVES:
+        if self._comes_back(message):
+            self._returns += 1
+            message.order = _RETURNED + self._returns
+            self._line_up(message, is_returned=True)
+        else:
+            message.order = self.serial + 0.5  # Behind all that are there, before the next to come.
+            self._line_up(message, is_returned=False)
+
+    def _comes_back(self, message: StoredMessage) -> bool:
+        """Whether a message that becomes visible goes to the front."""
+        return 0 < message.receives_here < POISON_RECEIVES
+
+    def _line_up(self, message: StoredMessage, *, is_returned: bool) -> None:
+        if message.group is not None:
+            self.groups.line_up(message, is_returned=is_returned)
+        elif is_returned:
             self._returned.append(message)
         else:
             self._fresh.append(message)
 
-    def forget(self, message: StoredMessage) -> None:
-        """Remove a message for good."""
+    def _leave_hiding(self, message: StoredMessage) -> None:
+        message.ticket = 0
         if message.place == IN_FLIGHT:
             self.in_flight -= 1
+            if message.group is not None:
+                self.groups.left_flight(message.group)
         elif message.place == DELAYED:
             self.delayed -= 1
+
+    def forget(self, message: StoredMessage) -> None:
+        """Remove a message for good."""
+        self._leave_hiding(message)
         message.place = GONE
-        message.ticket = 0
         message.content = NO_CONTENT  # Stale entries must not keep bodies alive.
         del self.messages[message.serial]
+        if message.group is not None:
+            self.groups.quit(message.group)
 
     def clear(self) -> None:
         """Remove every message."""
@@ -109,6 +176,7 @@ class Shelves:
             self.forget(message)
         for entries in (self._fresh, self._returned, self.repeats, self._hidden):
             entries.clear()
+        self.groups.clear()
 
     def next_wake_at(self) -> float:
         """When the next hidden message becomes visible; infinity for never."""
@@ -125,8 +193,12 @@ class Shelves:
             if message.ticket == ticket:
                 self.show(message)
 
+    def _delay(self, message: StoredMessage, until: float) -> None:
+        self._hide(message, until)
+
     def _hide(self, message: StoredMessage, until: float) -> None:
         self._ticket += 1
+        message.hidden_until = until
         message.ticket = self._ticket
         heappush(self._hidden, (until, self._ticket, message))
         if len(self._hidden) > 2 * (self.in_flight + self.delayed) + SWEEP_ABOVE:

@@ -1,4 +1,4 @@
-"""One standard queue: what it holds, who waits for a message, and what happens next by itself.
+"""One queue: what it holds, who waits for a message, and what happens next by itself. FIFO's part is in `queue_fifo`.
 
 Rules kept here and nowhere else:
 
@@ -11,11 +11,12 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from forebay.rules.queue_ages import Ages
-from forebay.rules.queue_messages import IN_FLIGHT, Delivery, QueueModes, StoredMessage
+from forebay.rules.queue_fair import FairGroups
+from forebay.rules.queue_messages import IN_FLIGHT, Delivery, QueueModes, StoredMessage, sequence_number
 from forebay.rules.queue_metrics import Tally
 from forebay.rules.queue_receipts import write_receipt
 from forebay.rules.queue_shelves import Shelves
@@ -33,10 +34,21 @@ Bury = Callable[["StandardQueue", StoredMessage, float], bool]
 
 
 class StandardQueue:
-    """The state of one standard queue."""
+    """The state of one queue."""
+
+    is_fifo = False
 
     def __init__(
-        self, name: str, arn: str, attributes: QueueAttributes, *, seal: int, rng: Random, epoch_ms: int, bury: Bury
+        self,
+        name: str,
+        arn: str,
+        attributes: QueueAttributes,
+        *,
+        seal: int,
+        rng: Random,
+        epoch_ms: int,
+        bury: Bury,
+        shelves: Shelves | None = None,
     ) -> None:
         self.name = name
         self.arn = arn
@@ -44,7 +56,7 @@ class StandardQueue:
         self.modes = QueueModes()
         self.tags: dict[str, str] = {}
         self.seal = seal
-        self.shelves = Shelves()
+        self.shelves = Shelves(FairGroups()) if shelves is None else shelves
         self.tally = Tally()
         self.swallowed_count = 0
         """Messages that went to abandoned polls, so far."""
@@ -68,11 +80,12 @@ class StandardQueue:
 
     # ── in ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def add(self, content: MessageContent, now: float, delay_s: int) -> None:
+    def add(self, content: MessageContent, now: float, delay_s: int) -> StoredMessage:
         """Take in a new message, hidden for `delay_s`."""
         message = self.shelves.enter(content, now, visible_at=now + delay_s if delay_s > 0 else None)
         self._ages.add(message, len(self.shelves.messages))
         self.tally.note_sent(message, len(self.shelves.messages))
+        return message
 
     def add_dead_letter(self, dead: StoredMessage, source_arn: str, now: float) -> None:
         """Take in a message from another queue: same id and send time, its receive count carried on."""
@@ -82,6 +95,14 @@ class StandardQueue:
         message.dead_letter_source = source_arn
         self._ages.add_moved(message, len(self.shelves.messages))
         self.tally.note_moved(message, now, len(self.shelves.messages))
+
+    def restore(self, messages: Iterable[StoredMessage], serial: int) -> None:
+        """Take in what another queue of this name and seal held: its messages as they were, and its last serial."""
+        self.shelves.restore(messages, serial)
+        live = len(self.shelves.messages)
+        for message in sorted(self.shelves.messages.values(), key=lambda message: message.sent_at):
+            self._ages.add(message, live)
+            self.tally.arrivals.add(message, live)
 
     # ── out ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -132,13 +153,22 @@ class StandardQueue:
             self.shelves.show(message)
         if not is_repeat and self._is_due_again():
             self.shelves.repeats.append(message)
+        return self.delivery_of(message)
+
+    def delivery_of(self, message: StoredMessage) -> Delivery:
+        """Return a message as its newest receive brings it."""
         return Delivery(
             message.content,
             write_receipt(message.serial, message.delivery, self.seal),
             message.receive_count,
             message.first_received_at_ms,
             message.dead_letter_source,
+            sequence_number(message.serial) if self.is_fifo else None,
         )
+
+    def note_receive(self, token: str, deliveries: Iterable[Delivery], now: float) -> None:
+        """Remember what a receive with a token (ReceiveRequestAttemptId) brought. FIFO queues do."""
+        raise NotImplementedError("only a receive from a FIFO queue has a token")
 
     def _is_due_again(self) -> bool:
         modes = self.modes
@@ -172,6 +202,8 @@ class StandardQueue:
             messages = self.take(now, waiter.count_max, waiter.visibility_s, may_miss=False)
             if not messages:
                 break
+            if waiter.attempt_id is not None:
+                self.note_receive(waiter.attempt_id, messages, now)
             self._answer(waiter, messages)
 
     def fail_waiters(self, failure: ServiceFailure) -> None:
@@ -200,9 +232,12 @@ class StandardQueue:
 
     def turn(self, now: float) -> None:
         """Let happen what is due at `now`."""
-        while (oldest := self._ages.oldest()) is not None and oldest.sent_at + self.attributes.retention_s <= now:
-            self.shelves.forget(oldest)
+        self._expire(now)
         self.shelves.wake(now)
         self.dispatch(now)
         while (waiter := self._line.overdue(now)) is not None:
             self._answer(waiter, [])
+
+    def _expire(self, now: float) -> None:
+        while (oldest := self._ages.oldest()) is not None and oldest.sent_at + self.attributes.retention_s <= now:
+            self.shelves.forget(oldest)

@@ -25,6 +25,7 @@ class Waiter:
     """A long poll that waits. It ends exactly once: with messages, empty, with a failure, or cancelled."""
 
     __slots__ = (
+        "attempt_id",
         "count_max",
         "deadline_at",
         "failure",
@@ -37,7 +38,13 @@ class Waiter:
     )
 
     def __init__(
-        self, queue: StandardQueue, count_max: int, visibility_s: int | None, deadline_at: float, tag: object
+        self,
+        queue: StandardQueue,
+        count_max: int,
+        visibility_s: int | None,
+        deadline_at: float,
+        tag: object,
+        attempt_id: str | None = None,
     ) -> None:
         self.queue = queue
         self.count_max = count_max
@@ -45,6 +52,8 @@ class Waiter:
         self.deadline_at = deadline_at
         self.tag = tag
         """The caller's own, untouched here."""
+        self.attempt_id = attempt_id
+        """ReceiveRequestAttemptId, of a receive from a FIFO queue."""
         self.is_open = True
         self.is_abandoned = False
         """Its client is gone, and the service has not noticed: what it is answered with is hidden from everybody."""
