@@ -1,0 +1,44 @@
+"""The suite's own rules: each fact cites its source, there are enough of them, and no exception is stale."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.facts.differences import MOTO_DIFFERS
+
+FACTS_MIN = 130
+CITATION = re.compile(r"facts/sqs\.md section [1-8]: \S")
+
+
+def _facts() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for path in sorted(Path(__file__).parent.glob("test_*_facts.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield path.name, node
+
+
+def test_every_fact_cites_the_section_it_stands_in() -> None:
+    uncited = [
+        f"{name}:{fact.lineno} {fact.name}"
+        for name, fact in _facts()
+        if not CITATION.match(ast.get_docstring(fact) or "")
+    ]
+
+    assert not uncited, "\n".join(uncited)
+
+
+def test_there_are_enough_facts_and_no_two_of_a_name() -> None:
+    names = [fact.name for _, fact in _facts()]
+
+    assert len(names) >= FACTS_MIN
+    assert len(set(names)) == len(names)
+
+
+def test_every_difference_is_of_a_fact_that_moto_is_asked() -> None:
+    asked = {fact.name for _, fact in _facts() if any(argument.arg == "sqs" for argument in fact.args.args)}
+
+    assert {name.partition("[")[0] for name in MOTO_DIFFERS} <= asked
+    assert all(difference.supports == "ours" for difference in MOTO_DIFFERS.values())
