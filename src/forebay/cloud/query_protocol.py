@@ -17,7 +17,7 @@ _LOOKED_AT_BYTES = 1_024 * 1_024
 
 
 def query_refusal(query: str, headers: Mapping[str, str], body: bytes | bytearray) -> bytes | None:
-    """Return the XML that refuses a request of the Query protocol (`query` is its URL's), or None when the request is none."""
+    """Return the XML that refuses a request of the Query protocol, or None when it is none. `query` is its URL's."""
     asked = query
     if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
         asked += "&" + bytes(body[:_LOOKED_AT_BYTES]).decode("utf-8", "replace")
