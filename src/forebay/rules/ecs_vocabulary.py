@@ -69,9 +69,29 @@ class ServicePlan:
     """How long a task stays PROVISIONING and PENDING before its process is started: the cold start."""
     health_grace_s: float = 0.0
     """Failing health checks do not count for so long after the start of the process."""
+    has_health_check: bool = False
+    """A task serves only when its health check has succeeded; without one, when it has run for `settling_s`."""
+    settling_s: float = 2.0
+    """So long must a process run until its task counts as healthy. A process that ends sooner has failed to start.
+
+    ECS waits 40 s (API reference, DeploymentConfiguration, minimumHealthyPercent). Its own RUNNING comes seconds after
+    the process has begun; here a process runs as soon as it is there.
+    """
     circuit_breaker: bool = True
     rolls_back: bool = True
     """A deployment that the circuit breaker has failed goes back to the last one that was completed."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for numbers with which no service can be run."""
+        if self.desired_count < 0:
+            raise ValueError(f"desired_count={self.desired_count} of service {self.name}: use 0 or more")
+        if not 0 <= self.minimum_healthy_percent <= 100:
+            raise ValueError(f"minimum_healthy_percent={self.minimum_healthy_percent} of {self.name}: use 0 to 100")
+        if self.maximum_percent < 100:
+            raise ValueError(f"maximum_percent={self.maximum_percent} of {self.name}: use 100 or more")
+        for name in ("stop_timeout_s", "start_delay_s", "health_grace_s", "settling_s"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)} of service {self.name}: use 0 or more")
 
 
 # ── facts ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -211,6 +231,14 @@ class TaskRecord:
     exit_code: int | None = None
     stop_code: StopCode | None = None
     stopped_reason: str = ""
+    is_ordered: bool = False
+    """Its process was ordered, so there is one or there will be, and its end is to be waited for."""
+    settled_at: float | None = None
+    """When it began to count as healthy for the first time."""
+    unhealthy_at: float | None = None
+    """When a failing verdict from the grace period begins to count."""
+    kill_at: float | None = None
+    """When its process is killed if it has not ended by then."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -226,6 +254,17 @@ class DeploymentRecord:
     rollout_state: RolloutState = RolloutState.IN_PROGRESS
     rollout_reason: str = ""
     failed_tasks: int = 0
+    """Failed one after the other: a task that serves makes it 0 again (API reference, Deployment, failedTasks)."""
+    completed_at: float | None = None
+    """When it was completed the last time."""
+    running_count: int = 0
+    pending_count: int = 0
+    launches_failed: int = 0
+    """Rounds of launches that failed one after the other; what the throttle counts."""
+    launches_failed_at: float | None = None
+    """When the last such round failed."""
+    throttled_until: float | None = None
+    """Nothing is launched before."""
 
 
 @dataclass(frozen=True, slots=True)
