@@ -6,7 +6,7 @@ Rules kept here and nowhere else:
    says, because option and environment go before code.
 2. Elsewhere it is what the code says; else the first of `FOREBAY_QUEUE_URL`, so that a producer and its workers can
    be told in the same way; else the queue that is named as the worker.
-3. It is decided when the first job is sent, never at import.
+3. It is decided when a job is sent, never at import: who changes the variable, as tests do, is followed.
 """
 
 from __future__ import annotations
@@ -43,10 +43,18 @@ class Home:
         is_kept = self._given is not None and self._given.address in self._worked
         self._queue = self._given if is_kept else None
 
+    def rests(self) -> None:
+        """Say that the run is over, in a program that goes on: jobs go where they went before it."""
+        self._worked = ()
+        self._queue = self._given
+
     def queue(self) -> Queue:
         """Return the queue to send to. Raises `SettingsError` when there is none."""
-        if self._queue is None:
-            self._queue = Queue(self._address())
+        if self._queue is not None and self._queue is self._given:
+            return self._queue
+        address = self._address()
+        if self._queue is None or self._queue.address != address:
+            self._queue = Queue(address)
         return self._queue
 
     def _address(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -59,6 +60,6 @@ async def serve_within(worker: Worker, stop: Stop | None) -> int:
     return await serve_worker(worker, options_of(worker), stop=stop)
 
 
-def options_of(worker: Worker) -> RunOptions:
-    """Return the options of a run with no options given: environment, `forebay.yml`, code, defaults."""
-    return cast("RunOptions", import_module("forebay.cli.run").options_for(worker, (), {}))
+def options_of(worker: Worker, queues: Sequence[str] = ()) -> RunOptions:
+    """Return the options of a run with none given but `queues`: environment, `forebay.yml`, code, defaults."""
+    return cast("RunOptions", import_module("forebay.cli.run").options_for(worker, queues, {}))

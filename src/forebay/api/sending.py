@@ -4,6 +4,7 @@ Rules kept here and nowhere else:
 
 1. Nothing is imported, looked up or opened before the first message. A queue that is given by name is looked up once.
 2. Where the service is and with which credentials comes from the process's environment, as for `forebay run`.
+3. Who names another endpoint in the environment, as tests do, is followed with the next message.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from forebay.queue.port import Outgoing, Sent
 if TYPE_CHECKING:
     from forebay.queue.resolve import ClientConfig
     from forebay.queue.sender import Producer
+
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
 
 
 class Sender(Protocol):
@@ -37,6 +41,8 @@ class SqsSender:
     def __init__(self, address: str) -> None:
         self._address = address
         self._producer: Producer | None = None
+        self._endpoints: tuple[str | None, ...] = ()
+        """What the environment said of endpoints when the producer was found."""
 
     @property
     def is_open(self) -> bool:
@@ -46,23 +52,35 @@ class SqsSender:
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
         from forebay.queue.sender import in_private_loop
 
-        producer = self._producer if self._producer is not None else in_private_loop(self._find())
+        known = self._known()
+        producer = known if known is not None else in_private_loop(self._find())
         return producer.send(messages)
 
     async def asend(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
-        producer = self._producer if self._producer is not None else await self._find()
+        known = self._known()
+        producer = known if known is not None else await self._find()
         return await producer.asend(messages)
+
+    def _known(self) -> Producer | None:
+        return self._producer if self._endpoints == _endpoints() else None
 
     async def _find(self) -> Producer:
         """Return the producer, from now on kept. Two that look at the same time may both ask; one answer stays."""
         from forebay.queue.resolve import ClientConfig
         from forebay.queue.sender import Producer
 
+        endpoints = _endpoints()
         config = ClientConfig.from_environment(os.environ)
         url = self._address if "://" in self._address else await _looked_up(self._address, config)
-        if self._producer is None:
-            self._producer = Producer(url, config)
-        return self._producer
+        known = self._known()
+        if known is None:
+            known = self._producer = Producer(url, config)
+            self._endpoints = endpoints  # Last: whoever sees it finds the producer that belongs to it.
+        return known
+
+
+def _endpoints() -> tuple[str | None, ...]:
+    return tuple(os.environ.get(name) for name in _ENDPOINTS)
 
 
 async def _looked_up(name: str, config: ClientConfig) -> str:

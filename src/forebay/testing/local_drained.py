@@ -1,0 +1,70 @@
+"""When a test's worker has nothing left to do: looked up in the local SQS itself, which knows.
+
+Rules kept here and nowhere else:
+
+1. `empty`: no message is left but parked ones, which would only be parked again, and the worker holds nothing.
+2. `quiet`: nothing can be received at the moment, in two looks: a message may have been on its way in the first.
+3. Looks are rare where nothing can change before the queue's next event, so that a skip is one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import anyio
+
+from forebay.cloud.sqs_server import SqsServer
+from forebay.rules.queue_messages import READY, StoredMessage
+from forebay.rules.queue_semantics import ServiceFailure
+
+Until = Literal["empty", "quiet"]
+
+BUSY_LOOK_S = 0.02
+IDLE_LOOK_MAX_S = 20.0
+
+
+class Drained:
+    """Knows when the queues of a run are drained."""
+
+    def __init__(
+        self,
+        server: SqsServer,
+        urls: Sequence[str],
+        *,
+        until: Until,
+        holds_anything: Callable[[], bool],
+        is_parked: Callable[[str], bool],
+    ) -> None:
+        """`is_parked` says of a message id whether the worker has parked it."""
+        self._server = server
+        self._urls = urls
+        self._until: Until = until
+        self._holds_anything = holds_anything
+        self._is_parked = is_parked
+
+    async def wait(self) -> str:
+        """Return the reason to stop, once there is one."""
+        quiet_looks = 0
+        while True:
+            left = [message for url in self._urls for message in self._messages(url)]
+            is_idle = not self._holds_anything()
+            if is_idle and all(self._is_parked(message.content.message_id) for message in left):
+                return "empty"
+            is_quiet = is_idle and not any(message.place == READY for message in left)
+            quiet_looks = quiet_looks + 1 if is_quiet else 0
+            if self._until == "quiet" and quiet_looks >= 2:
+                return "nothing can be received at the moment"
+            await anyio.sleep(self._pause_s() if quiet_looks >= 2 else BUSY_LOOK_S)
+
+    def _messages(self, url: str) -> list[StoredMessage]:
+        try:
+            return list(self._server.service.registry.find(url).shelves.messages.values())
+        except ServiceFailure:
+            return []  # The test has deleted the queue.
+
+    def _pause_s(self) -> float:
+        """How long nothing can happen by itself."""
+        next_at = self._server.service.next_event_at()
+        left_s = IDLE_LOOK_MAX_S if next_at is None else next_at - anyio.current_time()
+        return min(max(left_s, BUSY_LOOK_S), IDLE_LOOK_MAX_S)

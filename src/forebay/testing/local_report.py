@@ -1,0 +1,117 @@
+"""What a worker did for a test: one line for each attempt, the ledger, and the exceptions themselves.
+
+Rules kept here and nowhere else:
+
+1. Every attempt is told, in the order of their ends; the ledger counts messages, as a worker's does.
+2. An attempt's exception is the very object that the job raised, for `pytest.raises` and for the debugger.
+3. A repr shows no body, no argument and no exception's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from forebay.errors import ForebayError
+
+
+@dataclass(frozen=True, slots=True)
+class JobAttempt:
+    """One attempt at one job."""
+
+    job: str
+    """The job's name; `default` for the default handler."""
+    message_id: str
+    attempt: int
+    """Which delivery of the message it was, from 1."""
+    outcome: str
+    """`succeeded`, `failed`, `postponed`, `rejected`, `timed_out`, `crashed` or `interrupted`."""
+    settlement: str
+    """What became of the message: `delete`, `release`, `bury`, `park`, or `none` when its lease was lost."""
+    delay_s: float
+    """How long the message was hidden before its next attempt. 0 unless it was released."""
+    lasted_s: float
+    """How long the code ran, in real seconds."""
+    exception: BaseException | None = field(default=None, repr=False)
+    """What the job raised, `Reject` and `RetryLater` included."""
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the message went to the dead-letter queue, or would have with one."""
+        return self.settlement in ("bury", "park")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkReport:
+    """One run of a worker."""
+
+    attempts: tuple[JobAttempt, ...]
+    ledger: Mapping[str, int]
+    """Messages received, by how they ended: succeeded, retried, buried, parked, duplicate, released, lease_lost."""
+    lasted_s: float
+    """How long it took by the cloud's clock, skipped time included."""
+    reason: str
+    """Why the worker left."""
+    exit_status: int
+
+    @property
+    def received(self) -> int:
+        return self.ledger["received"]
+
+    @property
+    def succeeded(self) -> int:
+        return self.ledger["succeeded"]
+
+    @property
+    def retried(self) -> int:
+        return self.ledger["retried"]
+
+    @property
+    def buried(self) -> int:
+        return self.ledger["buried"]
+
+    @property
+    def outcomes(self) -> list[str]:
+        """The outcome of each attempt, in the order of their ends."""
+        return [attempt.outcome for attempt in self.attempts]
+
+    @property
+    def exceptions(self) -> list[BaseException]:
+        """What the jobs raised, in the order of their ends."""
+        return [attempt.exception for attempt in self.attempts if attempt.exception is not None]
+
+    def of(self, job: str) -> list[JobAttempt]:
+        """The attempts at the job of this name."""
+        return [attempt for attempt in self.attempts if attempt.job == job]
+
+    def raise_if_given_up(self) -> None:
+        """Raise `JobsGivenUp` if any message was, from the exception of the first."""
+        given_up = [attempt for attempt in self.attempts if attempt.is_given_up]
+        if given_up:
+            raise JobsGivenUp(self, given_up) from given_up[0].exception
+
+
+class JobsGivenUp(AssertionError):
+    """Jobs went to the dead-letter queue in a test that did not say it expects that. `report` holds all attempts."""
+
+    def __init__(self, report: WorkReport, given_up: list[JobAttempt]) -> None:
+        self.report = report
+        told = ", ".join(
+            f"{one.job} ({one.outcome}"
+            + (f" with {type(one.exception).__name__}" if one.exception is not None else "")
+            + f" in attempt {one.attempt})"
+            for one in given_up[:5]
+        )
+        more = f" and {len(given_up) - 5} more" if len(given_up) > 5 else ""
+        super().__init__(f"given up: {told}{more}. If the test expects that, say given_up='return'")
+
+
+class NotDrained(ForebayError, AssertionError):
+    """The queue was not empty in the time that the test allows. `report` holds the attempts so far."""
+
+    def __init__(self, report: WorkReport, patience_s: float, left: str) -> None:
+        self.report = report
+        super().__init__(
+            f"after {patience_s:g} real seconds and {len(report.attempts)} attempts the worker has not finished "
+            f"({left}): a job that never ends, or one that is given back again and again? patience_s=… allows more"
+        )

@@ -1,0 +1,143 @@
+"""The pytest plugin as a team uses it: a small project of theirs, its own pytest, warnings as errors.
+
+Rules kept here and nowhere else:
+
+1. Each project runs in a process of its own, so that nothing of this suite helps it.
+2. What the fixtures promise is asserted inside the project's tests; here only how they ended.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.testing.projects import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_a_thumbnail_job_that_succeeds_is_gone_from_the_queue(project: Project) -> None:
+    project.test(
+        """
+        def test_a_thumbnail(forebay_queue):
+            jobs.thumbnail.enqueue(key="a.png")
+            assert forebay_queue.counts() == (1, 0, 0)
+            assert forebay_queue.messages()[0].arguments["key"] == "a.png"
+
+            report = forebay_queue.work(jobs.worker)
+
+            assert jobs.made == ["a.png"]
+            assert report.outcomes == ["succeeded"]
+            assert forebay_queue.counts() == (0, 0, 0)
+        """
+    )
+
+    project.passes(1)
+
+
+def test_a_failing_job_is_retried_for_minutes_and_buried_in_well_under_a_second(project: Project) -> None:
+    project.test(
+        """
+        def test_a_broken_picture(forebay_queue):
+            forebay_queue.send({"key": "broken.png"}, job="strict")
+            jobs.thumbnail.options(delay="15m").enqueue(key="late.png")
+            began_at = time.monotonic()
+
+            report = forebay_queue.work(jobs.worker, given_up="return")
+
+            assert time.monotonic() - began_at < report.lasted_s / 100
+            assert report.lasted_s > 900
+            assert [one.attempt for one in report.of("strict")] == [1, 2, 3, 4, 5]
+            assert all(one.delay_s >= 1 for one in report.of("strict")[:4])
+            assert (report.retried, report.buried, report.succeeded) == (4, 1, 1)
+            assert isinstance(report.exceptions[0], ValueError)
+            (dead,) = forebay_queue.dead_letters()
+            assert dead.arguments == {"key": "broken.png"}
+            assert dead.error["type"] == "ValueError"
+        """
+    )
+
+    project.passes(1)
+
+
+def test_a_job_that_is_given_up_fails_a_test_that_does_not_expect_it(project: Project) -> None:
+    project.test(
+        """
+        def test_a_broken_picture(forebay_queue):
+            forebay_queue.send({"key": "broken.png"}, job="strict")
+            with pytest.raises(AssertionError, match="strict .failed with ValueError in attempt 5") as raised:
+                forebay_queue.work(jobs.worker)
+            assert isinstance(raised.value.__cause__, ValueError)
+            assert "broken.png" not in str(raised.value)
+        """
+    )
+
+    project.passes(1)
+
+
+def test_producers_that_know_only_boto3_reach_the_queue(project: Project) -> None:
+    project.test(
+        """
+        def test_an_upload(forebay_queue):
+            import boto3
+
+            sqs = boto3.client("sqs")
+            sqs.send_message(
+                QueueUrl=os.environ["FOREBAY_QUEUE_URL"], MessageBody='{"key": "b.png"}',
+                MessageAttributes={"job": {"DataType": "String", "StringValue": "thumbnail"}},
+            )
+            sqs.close()
+
+            forebay_queue.work(jobs.worker)
+
+            assert jobs.made == ["b.png"]
+        """
+    )
+
+    project.passes(1)
+
+
+def test_no_test_sees_another_ones_messages_and_the_environment_is_put_back(project: Project) -> None:
+    project.test(
+        """
+        before = dict(os.environ)
+
+        @pytest.mark.parametrize("turn", [1, 2, 3])
+        def test_leaves_a_message_behind(forebay_queue, turn):
+            assert forebay_queue.messages() == []
+            jobs.thumbnail.enqueue(key="left.png")
+            assert forebay_queue.counts().visible == 1
+
+        def test_finds_its_environment():
+            now = dict(os.environ)
+            now.pop("PYTEST_CURRENT_TEST"), before.pop("PYTEST_CURRENT_TEST", None)
+            assert now == before
+            assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
+        """
+    )
+
+    project.passes(4)
+
+
+def test_a_suite_that_uses_no_fixture_loads_one_small_module_of_forebay(project: Project) -> None:
+    project.write(
+        "test_nothing.py",
+        """
+        import json
+        import sys
+
+        def test_nothing(request):
+            name = "with.json" if request.config.pluginmanager.has_plugin("forebay") else "without.json"
+            with open(name, "w") as file:
+                json.dump(list(sys.modules), file)
+        """,
+    )
+
+    project.passes(1)
+    project.passes(1, "-p", "no:forebay")
+
+    loaded = project.modules("with.json") - project.modules("without.json")
+    assert loaded == {"forebay", "forebay.testing", "forebay.testing.pytest_plugin"}
