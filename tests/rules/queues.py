@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Self
 
 from forebay.rules.queue_semantics import Delivery, QueueService, SendEntry, ServiceFailure, Waiter
 
@@ -20,7 +21,7 @@ class Bench:
     def create(self, name: str, **attributes: str) -> str:
         return self.rules.create_queue(name, attributes, now=self.now)
 
-    def at(self, now: float) -> Bench:
+    def at(self, now: float) -> Self:
         """Move time on."""
         self.now = now
         self.rules.advance(now)

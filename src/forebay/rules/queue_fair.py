@@ -24,7 +24,7 @@ from forebay.rules.queue_messages import SWEEP_ABOVE, StoredMessage
 NOISY_FROM = 2
 NOISY_RATIO = 2
 
-_Heads = list[tuple[float, int, Group]]
+_Heads = list[tuple[int, int, Group]]
 
 
 class FairGroups(Groups):
@@ -71,7 +71,7 @@ class FairGroups(Groups):
         if first is not None:
             self._announce(group, first)
 
-    def next_one(self, before: float | None) -> StoredMessage | None:
+    def next_one(self, before: int | None) -> StoredMessage | None:
         quiet: StoredMessage | None = None
         noisy: StoredMessage | None = None
         for in_flight in list(self._heads):

@@ -50,7 +50,7 @@ class FifoGroups(Groups):
         if len(self._free) > 2 * len(self.by_name) + SWEEP_ABOVE:
             self._free = deque(other for other in self._free if other.size > 0)
 
-    def next_one(self, before: float | None) -> StoredMessage | None:
+    def next_one(self, before: int | None) -> StoredMessage | None:
         assert before is None, "every message of a FIFO queue has a group"
         while self._free:
             group = self._free[0]

@@ -85,7 +85,7 @@ class Groups(ABC):
         """Put a ready message into its group's line."""
 
     @abstractmethod
-    def next_one(self, before: float | None) -> StoredMessage | None:
+    def next_one(self, before: int | None) -> StoredMessage | None:
         """Take the message whose turn it is out of its line.
 
         `before` is the order of a message without a group that waits too: None is returned when that one should go

@@ -64,12 +64,12 @@ class StoredMessage:
         self.place = READY
         self.group: Group | None = None
         """Its message group's share of the queue. None for a message without one."""
-        self.order: float = serial
+        self.order = 0
         """Its place in line; of two that wait, the smaller one is nearer to the front."""
         self.hidden_until = 0.0
         """When it becomes visible again. Says nothing while it is ready."""
         self.ticket = 0
-        """Number of the heap entry that hides it now. An entry with another number is stale."""
+        """Number of the heap entry that hides it now, rising with every hiding. Another's entry is stale."""
         self.delivery = 0
         """Number of its newest delivery here; older handles have no power over it."""
         self.receive_count = 0

@@ -50,6 +50,7 @@ class Shelves:
         """Of the newest message; they count from 1 and never repeat."""
         self._ticket = 0
         self._returns = 0
+        self._arrivals = 0
         self._fresh: deque[StoredMessage] = deque()
         self._returned: deque[StoredMessage] = deque()
         self._hidden: list[tuple[float, int, StoredMessage]] = []
@@ -65,6 +66,8 @@ class Shelves:
         if content.group is not None:
             self.groups.join(message)
         if visible_at is None:
+            self._arrivals += 1
+            message.order = self._arrivals
             if message.group is None:
                 self._fresh.append(message)
             else:
@@ -78,13 +81,16 @@ class Shelves:
     def restore(self, messages: Iterable[StoredMessage], serial: int) -> None:
         """Take in what another `Shelves` held: its messages as they were, each with its place, and its last serial."""
         self.serial = serial
-        for message in sorted(messages, key=lambda message: (message.order, message.serial)):
+        for message in sorted(messages, key=lambda message: (message.ticket, message.order, message.serial)):
+            message.ticket = 0
             self.messages[message.serial] = message
             if message.content.group is not None:
                 self.groups.join(message)
+            is_returned = message.order < 0
+            self._returns = max(self._returns, message.order - _RETURNED if is_returned else 0)
+            self._arrivals = max(self._arrivals, message.order)
             if message.place == READY:
-                self._returns = max(self._returns, int(message.order) - _RETURNED if message.order < 0 else 0)
-                self._line_up(message, is_returned=message.order < 0)
+                self._line_up(message, is_returned=is_returned)
             elif message.place == DELAYED:
                 self.delayed += 1
                 self._delay(message, message.hidden_until)
@@ -137,7 +143,8 @@ class Shelves:
             message.order = _RETURNED + self._returns
             self._line_up(message, is_returned=True)
         else:
-            message.order = self.serial + 0.5  # Behind all that are there, before the next to come.
+            self._arrivals += 1
+            message.order = self._arrivals
             self._line_up(message, is_returned=False)
 
     def _comes_back(self, message: StoredMessage) -> bool:

@@ -97,7 +97,10 @@ class StandardQueue:
         self.tally.note_moved(message, now, len(self.shelves.messages))
 
     def restore(self, messages: Iterable[StoredMessage], serial: int) -> None:
-        """Take in what another queue of this name and seal held: its messages as they were, and its last serial."""
+        """Take in what another queue of this name and seal held: its messages as they were, and its last serial.
+
+        Whoever turns the rules must then ask for `next_event_at()`, for something may be due.
+        """
         self.shelves.restore(messages, serial)
         live = len(self.shelves.messages)
         for message in sorted(self.shelves.messages.values(), key=lambda message: message.sent_at):
