@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import islice
 
 from forebay.local.port import Picture, ServiceFigures
 
@@ -113,20 +112,17 @@ class History:
 
     def __init__(self) -> None:
         self._services: dict[str, ServiceHistory] = {}
+        self._began_ms: float | None = None
 
     def add(self, picture: Picture) -> dict[str, Point]:
         """Keep a point for each service of the picture, forget the services that are gone; return the points."""
-        at_ms = datetime.fromisoformat(picture["at_utc"]).timestamp() * 1_000
+        if self._began_ms is None:  # Once: the time of day may be told in whole seconds, and may be set anew.
+            self._began_ms = datetime.fromisoformat(picture["at_utc"]).timestamp() * 1_000 - picture["up_s"] * 1_000
+        at_ms = round(self._began_ms + picture["up_s"] * 1_000)
         services = {service["name"]: service for service in picture["services"]}
         self._services = {name: self._services.get(name) or ServiceHistory() for name in services}
         return {name: self._services[name].add(at_ms, service) for name, service in services.items()}
 
-    def points(self, name: str, count_max: int | None = None) -> list[Point]:
-        """Return the points of a service, the oldest first; of many only the last `count_max`."""
-        kept = self._services.get(name)
-        points = kept.points() if kept else []
-        return points if count_max is None else list(islice(points, max(0, len(points) - count_max), None))
-
-    def all_points(self) -> dict[str, list[Point]]:
+    def points(self) -> dict[str, list[Point]]:
         """Return the points of every service."""
         return {name: kept.points() for name, kept in self._services.items()}

@@ -5,7 +5,8 @@ Rules kept here and nowhere else:
 1. A frame is drawn and written as text once, however many look.
 2. Whoever is slower than the pictures misses some: the newest is all that is kept. Whoever takes nothing for
    `STALL_S` is dropped.
-3. The first frame that a viewer gets holds the past as well, so that a reload loses nothing.
+3. A comparison is in a frame only when it has changed: it is by far the largest part of a picture.
+4. The first frame that a viewer gets holds the past as well, so that a reload loses nothing.
 """
 
 from __future__ import annotations
@@ -16,15 +17,34 @@ import json
 from aiohttp import web
 
 from forebay.local.page.history import COLUMNS, PERIOD_S, History
-from forebay.local.port import LocalCloud
+from forebay.local.port import Comparison, ComparisonSide, LocalCloud
 
 STALL_S = 5.0
+CHART_POINTS_MAX = 300
 STREAM_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"}
 
 
 def frame(event: str, content: object) -> bytes:
     """Return a server-sent event with JSON in it."""
     return f"event: {event}\ndata: {json.dumps(content, separators=(',', ':'), ensure_ascii=False)}\n\n".encode()
+
+
+def thinned(comparison: Comparison | None) -> Comparison | None:
+    """Return the comparison with so many points as a chart can show."""
+    if comparison is None:
+        return None
+
+    def side(found: ComparisonSide) -> ComparisonSide:
+        step = max(1, -(-len(found["points"]) // CHART_POINTS_MAX))
+        last = len(found["points"]) - 1
+        kept = [number for number in range(last + 1) if number % step == 0 or number == last]
+        return {
+            **found,
+            "points": [found["points"][number] for number in kept],
+            "waiting": [found["waiting"][number] for number in kept if number < len(found["waiting"])],
+        }
+
+    return {**comparison, "at_once": side(comparison["at_once"]), "smoothed": side(comparison["smoothed"])}
 
 
 class Stream:
@@ -39,6 +59,7 @@ class Stream:
         self._drawer: asyncio.Task[None] | None = None
         self._newest = b""
         self._number = 0
+        self._comparison: Comparison | None = None
         self._turn = asyncio.Event()
         """Set when a frame is there, and replaced for the next one."""
 
@@ -54,10 +75,12 @@ class Stream:
 
     def first_frame(self) -> bytes:
         """Return what a viewer gets at once: the picture, the past, and what the numbers of a point are."""
+        picture = self._cloud.picture()
         first = {
-            "picture": self._cloud.picture(),
+            "picture": {**picture, "comparison": None},
+            "comparison": thinned(picture["comparison"]),
             "columns": COLUMNS,
-            "history": self._history.all_points(),
+            "history": self._history.points(),
             "has_charts": self._has_charts,
             "period_s": self._period_s,
         }
@@ -66,7 +89,14 @@ class Stream:
     def draw(self) -> bytes:
         """Draw the cloud as it is now, for everybody."""
         picture = self._cloud.picture()
-        self._newest = frame("picture", {"picture": picture, "points": self._history.add(picture)})
+        comparison = thinned(picture["comparison"])
+        content: dict[str, object] = {
+            "picture": {**picture, "comparison": None},
+            "points": self._history.add(picture),
+        }
+        if comparison != self._comparison:
+            content["comparison"] = self._comparison = comparison
+        self._newest = frame("picture", content)
         self._number += 1
         self._turn.set()
         self._turn = asyncio.Event()
