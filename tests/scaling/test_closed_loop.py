@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from tests.scaling.closed_loop import ClosedLoop, changes, spike, steady, table
+from tests.scaling.closed_loop import ClosedLoop, changes, spike, steady
 from tests.scaling.minutes import tracking
 
 from forebay.scaling.settings import backlog_target
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "scaling.md"
 
 SPIKE = 6000
 """Jobs of a second; one task would need an hour and forty minutes."""
@@ -119,10 +116,3 @@ def test_every_message_of_a_steady_load_is_worked_once() -> None:
 
     in_flight = sum(len(task.ends) for task in loop.tasks)
     assert len(loop.waited_s) == loop.done + in_flight
-
-
-def test_the_page_shows_the_spike_as_it_is_simulated() -> None:
-    shown = table(spiked(count_min=0).run(70))
-
-    print(shown)
-    assert shown in PAGE.read_text(encoding="utf-8")
