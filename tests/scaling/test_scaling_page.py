@@ -1,4 +1,4 @@
-"""docs/scaling.md is executed: its laws, its controller, and the sentences that it shows."""
+"""The page docs/scaling.md is executed: its laws, its controller, and the sentences that it shows."""
 
 from __future__ import annotations
 
