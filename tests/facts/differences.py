@@ -29,6 +29,7 @@ _LIMIT = "facts/sqs.md section 3: maxReceiveCount 1..1000; number or string."
 _ALLOW = "facts/sqs.md section 3: RedriveAllowPolicy: byQueue with <=10 sourceQueueArns | allowAll (default) | denyAll."
 _SOURCE = "facts/sqs.md section 1: system attributes: DeadLetterQueueSourceArn."
 _REUSE = "facts/sqs.md section 8: SSE-KMS data-key reuse period 60..86,400 s."
+_GROUP = "API reference, SendMessage: MessageGroupId: up to 128 alphanumeric characters and punctuation."
 _POLICY = "facts/sqs.md section 2: Policy 8,192 B, 20 statements."
 
 MOTO_DIFFERS: dict[str, Difference] = {
@@ -105,6 +106,29 @@ MOTO_DIFFERS: dict[str, Difference] = {
     "test_a_change_is_made_whole_or_not_at_all": Difference(_BOUNDS, "takes any number from SetQueueAttributes."),
     "test_a_deleted_name_is_not_free_at_once": Difference(
         "facts/sqs.md section 1: QueueDeletedRecently 400 (60 s).", "makes the queue at once."
+    ),
+    # FIFO
+    "test_no_standard_queues_name_ends_in_fifo": Difference(
+        "API reference, CreateQueue: alphanumeric characters, hyphens and underscores; FIFO queues end with .fifo.",
+        "makes a standard queue of that name.",
+    ),
+    "test_high_throughput_needs_both_its_attributes": Difference(
+        "API reference, SetQueueAttributes: perMessageGroupId is allowed only when DeduplicationScope is messageGroup.",
+        "takes the one without the other.",
+    ),
+    "test_a_group_has_1_to_128_characters[long]": Difference(_GROUP, "takes longer ones."),
+    "test_a_group_has_1_to_128_characters[blank]": Difference(_GROUP, "takes blanks."),
+    "test_a_deleted_message_still_keeps_its_duplicates_out": Difference(
+        "API reference, SendMessage: SQS continues to keep track of the deduplication ID even after the message is "
+        "received and deleted.",
+        "forgets the id with the message.",
+    ),
+    "test_with_the_scope_of_groups_an_id_is_the_groups_own": Difference(
+        "API reference, CreateQueue: DeduplicationScope: message deduplication occurs at the message group level.",
+        "deduplicates over the whole queue.",
+    ),
+    "test_a_standard_queue_takes_no_deduplication_id": Difference(
+        "API reference, SendMessage: MessageDeduplicationId: this parameter applies only to FIFO queues.", "takes one."
     ),
     # access
     "test_a_key_of_kms_ends_sqss_own_encryption": Difference(
