@@ -9,18 +9,18 @@ import pytest
 import trio.testing
 from tests.scaling.minutes import queue, service, tracking
 
-from forebay.clock import SystemClock, VirtualClock
+from forebay.clock import Clock, SystemClock, VirtualClock
 from forebay.errors import SettingsError
 from forebay.queue.memory import LoopClock
 from forebay.scaling.controller import Controller
-from forebay.scaling.law_clock import LawClock
+from forebay.scaling.law_clock import LapsedMeter, LawClock
 from forebay.scaling.port import Decision, QueueReading, ServiceReading
 
 
 class Meter:
-    """Says what it is told to, stamped with the law's clock, and remembers when it was asked in real time."""
+    """Says what it is told to, stamped with its clock, and remembers when it was asked in real time."""
 
-    def __init__(self, clock: LawClock, visible: int = 0) -> None:
+    def __init__(self, clock: Clock, visible: int = 0) -> None:
         self._clock = clock
         self.visible: int | None = visible
         self.trouble: Exception | None = None
@@ -127,6 +127,29 @@ def test_with_time_lapse_minutes_and_cooldowns_shrink_alike() -> None:
         assert [at for at, _ in fast.set_after_s] == pytest.approx([15, 20, 25, 30])
         assert [count for _, count in fast.set_after_s] == [4, 2, 1, 0]
         assert fast.reasons == slow.reasons
+
+    in_virtual_time(test)
+
+
+def test_a_meter_of_real_seconds_is_read_in_those_of_the_law() -> None:
+    """The local SQS makes its points every 60 s ÷ time lapse, and stamps them with its own clock."""
+
+    async def test() -> None:
+        real = LoopClock()
+        clock = LawClock(real, time_lapse=20)
+        target = Service(2)
+        meter = LapsedMeter(Meter(real, 480), clock)
+        controller = Controller(tracking(100), meter, target, clock=clock)
+        began_at = anyio.current_time()
+
+        with anyio.move_on_after(10):
+            await controller.run()
+
+        reading = await meter.read()
+        assert [(round(at - began_at, 6), count) for at, count in target.set_at] == [(9, 5)]
+        assert reading is not None
+        assert reading.at == pytest.approx(200)
+        assert reading.period_s == 20 * 60.0
 
     in_virtual_time(test)
 

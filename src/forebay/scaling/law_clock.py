@@ -11,14 +11,16 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime
 
 from forebay.clock import Clock
 from forebay.errors import SettingsError
+from forebay.scaling.port import QueueMeter, QueueReading
 
 
 class LawClock:
-    """A law's seconds, from 0. Implements `clock.Clock`; a queue meter stamps its readings with it."""
+    """A law's seconds, from 0. Implements `clock.Clock`."""
 
     def __init__(self, clock: Clock, *, time_lapse: float = 1.0) -> None:
         if not (math.isfinite(time_lapse) and time_lapse > 0):
@@ -28,7 +30,11 @@ class LawClock:
         self._began_at = clock.now()
 
     def now(self) -> float:
-        return (self._clock.now() - self._began_at) * self.time_lapse
+        return self.law_at(self._clock.now())
+
+    def law_at(self, at: float) -> float:
+        """Return when, on the law's clock, something happened `at` on the real one."""
+        return (at - self._began_at) * self.time_lapse
 
     def utc(self) -> datetime:
         """The wall clock, which no factor changes."""
@@ -37,3 +43,20 @@ class LawClock:
     def real_s(self, law_s: float) -> float:
         """Return how many real seconds so many of the law's take."""
         return law_s / self.time_lapse
+
+
+class LapsedMeter:
+    """Makes a law's readings of those that a meter stamps with the real clock. Implements `port.QueueMeter`."""
+
+    def __init__(self, meter: QueueMeter, clock: LawClock) -> None:
+        """`clock` must have been made from the clock that the meter stamps its readings with."""
+        self._meter = meter
+        self._clock = clock
+
+    async def read(self) -> QueueReading | None:
+        reading = await self._meter.read()
+        if reading is None:
+            return None
+        # The age stays as it is: it is measured against a latency, and jobs know nothing of the law's time.
+        period_s = reading.period_s * self._clock.time_lapse
+        return replace(reading, at=self._clock.law_at(reading.at), period_s=period_s)
