@@ -149,3 +149,17 @@ MOTO_DIFFERS: dict[str, Difference] = {
 A fact that is named here is tried on moto all the same, and must fail there: an entry that is no longer needed is an
 error. `[variant]` names one set of a fact's parameters.
 """
+
+
+def as_table() -> str:
+    """Return the differences as docs/local-sqs.md shows them: one row for each sentence of AWS and what moto does."""
+    rows = ["| AWS says | moto |", "|---|---|"]
+    for difference in MOTO_DIFFERS.values():
+        row = f"| {difference.aws_says.replace('|', '/')} | {difference.moto} |"
+        if row not in rows:
+            rows.append(row)
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(as_table())

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.facts.differences import MOTO_DIFFERS
+from tests.facts.differences import MOTO_DIFFERS, as_table
 
 FACTS_MIN = 130
 CITATION = re.compile(r"facts/sqs\.md section [1-8]: \S")
@@ -42,3 +42,11 @@ def test_every_difference_is_of_a_fact_that_moto_is_asked() -> None:
 
     assert {name.partition("[")[0] for name in MOTO_DIFFERS} <= asked
     assert all(difference.supports == "ours" for difference in MOTO_DIFFERS.values())
+
+
+def test_the_documentation_shows_the_differences_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "local-sqs.md").read_text(encoding="utf-8")
+
+    shown = page.partition("<!-- differences: begin -->\n")[2].partition("\n<!-- differences: end -->")[0]
+
+    assert shown == as_table(), "run `python -m tests.facts.differences` and put its output between the two comments"

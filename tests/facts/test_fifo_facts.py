@@ -216,14 +216,23 @@ def test_with_the_scope_of_groups_an_id_is_the_groups_own(sqs: Sqs) -> None:
     assert sorted(_bodies(sqs.receive(url))) == ["a", "b"]
 
 
-def test_sequence_numbers_rise(sqs: Sqs) -> None:
+def test_sequence_numbers_rise(ours: Ours) -> None:
+    """facts/sqs.md section 1: System attributes: SequenceNumber (moto's are drawn by lot)."""
+    url = _queue(ours)
+
+    numbers = [int(_send(ours, url, body)["SequenceNumber"]) for body in "abc"]
+
+    assert numbers == sorted(set(numbers))
+    assert [int(message["Attributes"]["SequenceNumber"]) for message in ours.receive(url)] == numbers
+
+
+def test_a_receive_tells_the_sequence_number_of_the_send(sqs: Sqs) -> None:
     """facts/sqs.md section 1: System attributes: SequenceNumber."""
     url = _queue(sqs)
 
-    numbers = [int(_send(sqs, url, body)["SequenceNumber"]) for body in "abc"]
+    sent = _send(sqs, url, "a")
 
-    assert numbers == sorted(set(numbers))
-    assert [int(message["Attributes"]["SequenceNumber"]) for message in sqs.receive(url)] == numbers
+    assert sqs.receive_one(url)["Attributes"]["SequenceNumber"] == sent["SequenceNumber"]
 
 
 def test_a_message_tells_its_group_and_id(sqs: Sqs) -> None:
