@@ -15,7 +15,7 @@ PATIENCE_S = 60.0
 JOBS = '''
 """The jobs of a small web application."""
 
-from forebay import Context, Reject, RetryLater, Worker
+from forebay import Context, RetryLater, Worker
 
 worker = Worker("thumbnails")
 made = []
@@ -32,15 +32,9 @@ def strict(key: str) -> None:
 
 
 @worker.job
-def later(ctx: Context) -> None:
+def soon(ctx: Context) -> None:
     if ctx.attempt == 1:
-        raise RetryLater("10m")
-    made.append("later")
-
-
-@worker.job
-def refused() -> None:
-    raise Reject("never")
+        raise RetryLater(1)
 '''
 
 IMPORTS = """

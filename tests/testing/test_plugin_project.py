@@ -46,7 +46,7 @@ def test_a_failing_job_is_retried_for_minutes_and_buried_in_well_under_a_second(
             jobs.thumbnail.options(delay="15m").enqueue(key="late.png")
             began_at = time.monotonic()
 
-            report = forebay_queue.work(jobs.worker, given_up="return")
+            report = forebay_queue.work(jobs.worker, failures="return")
 
             assert time.monotonic() - began_at < report.lasted_s / 100
             assert report.lasted_s > 900
@@ -120,6 +120,109 @@ def test_no_test_sees_another_ones_messages_and_the_environment_is_put_back(proj
     )
 
     project.passes(4)
+
+
+def test_coroutines_of_asyncio_and_trio_work_a_queue_with_the_plugin_of_anyio(project: Project) -> None:
+    project.test(
+        """
+        @pytest.mark.anyio
+        async def test_a_thumbnail(forebay_queue, anyio_backend_name):
+            if anyio_backend_name == "asyncio":
+                await jobs.thumbnail.aenqueue(key="a.png")
+            else:
+                forebay_queue.send({"key": "a.png"}, job="thumbnail")
+
+            report = await forebay_queue.awork(jobs.worker)
+
+            assert report.succeeded == 1
+            assert jobs.made == ["a.png"]
+        """
+    )
+
+    project.passes(2)
+
+
+def test_tests_that_run_at_once_in_several_processes_do_not_meet(project: Project) -> None:
+    project.test(
+        """
+        @pytest.mark.parametrize("turn", range(6))
+        def test_a_thumbnail(forebay_queue, turn):
+            jobs.thumbnail.enqueue(key=str(turn))
+
+            forebay_queue.work(jobs.worker)
+
+            assert jobs.made == [str(turn)]
+        """
+    )
+
+    assert "6 passed" in project.run("-n", "2")
+
+
+def test_a_mark_says_how_time_passes_and_how_the_queue_is_named(project: Project) -> None:
+    project.test(
+        """
+        pytestmark = pytest.mark.forebay(queue="thumbnails", attempts=2)
+
+        @pytest.mark.forebay(time="real", visibility_s=7)
+        def test_marked(forebay_queue):
+            assert forebay_queue.url.endswith("/thumbnails")
+            forebay_queue.send({"key": "a"}, job="strict")
+
+            report = forebay_queue.work(jobs.worker, failures="return")
+
+            assert [one.attempt for one in report.attempts] == [1, 2]
+            assert report.lasted_s >= report.attempts[0].delay_s >= 1
+
+        @pytest.mark.forebay(dead_letter=False)
+        def test_without_dead_letters(forebay_queue):
+            assert forebay_queue.dead_letter is None
+
+        @pytest.mark.forebay(tmie="real")
+        def test_misspelt(forebay_queue):
+            pass
+        """
+    )
+
+    said = project.run()
+
+    assert "2 passed, 1 error" in said
+    assert "does not take tmie" in said
+
+
+def test_the_ini_file_says_how_time_passes_where_no_mark_does(project: Project) -> None:
+    project.write("pytest.ini", "[pytest]\nfilterwarnings = error\npythonpath = .\nforebay_time = real\n")
+    project.test(
+        """
+        def test_a_retry(forebay_queue):
+            forebay_queue.send({}, job="soon")
+            began_at = time.monotonic()
+            assert forebay_queue.work(jobs.worker).retried == 1
+            assert time.monotonic() - began_at >= 1
+        """
+    )
+
+    project.passes(1)
+
+
+def test_a_failing_test_shows_what_the_job_raised_and_leaves_nothing_behind(project: Project) -> None:
+    """Both halves matter: the exception is where the reader looks, and the next test starts clean."""
+    project.test(
+        """
+        def test_a_broken_picture(forebay_queue):
+            forebay_queue.send({"key": "broken.png"}, job="strict")
+            forebay_queue.work(jobs.worker)
+
+        def test_the_next_one(forebay_queue):
+            assert forebay_queue.counts().is_empty
+            assert sorted(thread.name for thread in threading.enumerate()) == ["MainThread", "forebay-local-cloud"]
+        """
+    )
+
+    said = project.run()
+
+    assert "1 failed, 1 passed" in said
+    assert "ValueError: broken.png is no picture" in said
+    assert "JobsGivenUp: given up: strict (failed with ValueError in attempt 5)" in said
 
 
 def test_a_suite_that_uses_no_fixture_loads_one_small_module_of_forebay(project: Project) -> None:

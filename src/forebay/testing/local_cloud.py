@@ -32,7 +32,7 @@ from forebay.testing.local_clock import SkippingClock
 from forebay.testing.local_drained import Until
 from forebay.testing.local_environment import REGION, Patch, environment_of
 from forebay.testing.local_loop import SkippingLoop
-from forebay.testing.local_queue import GivenUp, LocalQueue
+from forebay.testing.local_queue import Failures, LocalQueue
 from forebay.testing.local_queues import Queues
 from forebay.testing.local_report import WorkReport
 from forebay.testing.local_run import Run
@@ -168,7 +168,7 @@ class LocalCloud:
         worker: Worker,
         *queues: LocalQueue,
         until: Until = "empty",
-        given_up: GivenUp = "raise",
+        failures: Failures = "raise",
         patience_s: float | None = None,
     ) -> WorkReport:
         """Run `worker` on these queues, or on those that its code names, until there is nothing left to do.
@@ -176,8 +176,8 @@ class LocalCloud:
         `until="empty"`: nothing visible, in flight or delayed. `until="quiet"`: nothing can be received at the moment,
         though retries and delayed messages may be waiting.
 
-        Raises `JobsGivenUp` when a message went to the dead-letter queue, unless `given_up="return"`, and `NotDrained`
-        after `patience_s` real seconds (30).
+        Raises `JobsGivenUp` when a message went to the dead-letter queue and `NotDrained` when the worker left before
+        its time, unless `failures="return"`; and `NotDrained` after `patience_s` real seconds (30) in either case.
         """
         patience_s = self._patience_s if patience_s is None else patience_s
         urls = [queue.url for queue in queues] or self._queues.urls_of(worker)
@@ -188,8 +188,8 @@ class LocalCloud:
             report = wait_for(run, working, self._portal, patience_s=patience_s, left=lambda: self._left(urls))
         finally:
             worker.home.rests()
-        if given_up == "raise":
-            report.raise_if_given_up()
+        if failures == "raise":
+            report.raise_failures()
         return report
 
     async def arun(
@@ -197,12 +197,12 @@ class LocalCloud:
         worker: Worker,
         *queues: LocalQueue,
         until: Until = "empty",
-        given_up: GivenUp = "raise",
+        failures: Failures = "raise",
         patience_s: float | None = None,
     ) -> WorkReport:
         """The same from a coroutine of asyncio or trio, whose event loop goes on meanwhile."""
         return await anyio.to_thread.run_sync(
-            lambda: self.run(worker, *queues, until=until, given_up=given_up, patience_s=patience_s)
+            lambda: self.run(worker, *queues, until=until, failures=failures, patience_s=patience_s)
         )
 
     def on_server(self, function: Callable[[SqsServer], Answer], /) -> Answer:

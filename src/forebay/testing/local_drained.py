@@ -17,10 +17,13 @@ import anyio
 from forebay.cloud.sqs_server import SqsServer
 from forebay.rules.queue_messages import READY, StoredMessage
 from forebay.rules.queue_semantics import ServiceFailure
+from forebay.testing.local_clock import SkippingClock
 
 Until = Literal["empty", "quiet"]
 
 BUSY_LOOK_S = 0.02
+SKIPPED_LOOK_MAX_S = 1.0
+"""Between looks while the worker holds something that no code works on, such as a job that waits for protection."""
 IDLE_LOOK_MAX_S = 20.0
 
 
@@ -31,6 +34,7 @@ class Drained:
         self,
         server: SqsServer,
         urls: Sequence[str],
+        clock: SkippingClock,
         *,
         until: Until,
         holds_anything: Callable[[], bool],
@@ -39,13 +43,14 @@ class Drained:
         """`is_parked` says of a message id whether the worker has parked it."""
         self._server = server
         self._urls = urls
+        self._clock = clock
         self._until: Until = until
         self._holds_anything = holds_anything
         self._is_parked = is_parked
 
     async def wait(self) -> str:
         """Return the reason to stop, once there is one."""
-        quiet_looks = 0
+        quiet_looks, pause_s = 0, BUSY_LOOK_S
         while True:
             left = [message for url in self._urls for message in self._messages(url)]
             is_idle = not self._holds_anything()
@@ -55,7 +60,11 @@ class Drained:
             quiet_looks = quiet_looks + 1 if is_quiet else 0
             if self._until == "quiet" and quiet_looks >= 2:
                 return "nothing can be received at the moment"
-            await anyio.sleep(self._pause_s() if quiet_looks >= 2 else BUSY_LOOK_S)
+            if quiet_looks >= 2:
+                await anyio.sleep(self._pause_s())
+            else:
+                pause_s = min(pause_s * 2, SKIPPED_LOOK_MAX_S) if self._clock.may_skip else BUSY_LOOK_S
+                await anyio.sleep(pause_s)
 
     def _messages(self, url: str) -> list[StoredMessage]:
         try:
@@ -68,3 +77,17 @@ class Drained:
         next_at = self._server.service.next_event_at()
         left_s = IDLE_LOOK_MAX_S if next_at is None else next_at - anyio.current_time()
         return min(max(left_s, BUSY_LOOK_S), IDLE_LOOK_MAX_S)
+
+
+def moved_by_sqs(server: SqsServer, urls: Sequence[str]) -> set[str]:
+    """Return the ids of the dead letters that SQS itself has moved from these queues."""
+    registry = server.service.registry
+    moved: set[str] = set()
+    for url in urls:
+        queue = registry.find(url)
+        redrive = queue.attributes.redrive
+        dead = registry.by_arn.get(redrive.dead_letter_arn) if redrive is not None else None
+        if dead is not None:
+            letters = dead.shelves.messages.values()
+            moved |= {letter.content.message_id for letter in letters if letter.dead_letter_source == queue.arn}
+    return moved

@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Mapping
+from time import sleep
 from typing import Any
 
 from forebay.testing.local_clock import SkippingClock
 
-GRACE_S = 0.0005
+GRACE_S = 0.001
 """How long sockets are listened to before a skip. What was sent over loopback is there at once; this is for machines
 that are busy. A skip that comes too early only makes one timer fire early, and no call has less than a second."""
+SHORT_GRACE_S = 0.00005
+"""The same where nothing but timers has happened since the last skip. epoll counts in milliseconds, so this sleeps."""
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):
@@ -47,14 +50,26 @@ class _SkippingSelector(selectors.BaseSelector):
     def __init__(self, clock: SkippingClock) -> None:
         self._clock = clock
         self._real = selectors.DefaultSelector()
+        self._was_ready = False
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout <= 0 or not self._clock.may_skip:
-            return self._real.select(timeout)
-        ready = self._real.select(min(GRACE_S, timeout))
+            ready = self._real.select(timeout)
+            self._was_ready = self._was_ready or bool(ready)
+            return ready
+        ready = self._real.select(0)
+        if not ready:
+            ready = self._listen_a_little()
         if not ready and self._clock.may_skip:
             self._clock.skip(timeout)
+        self._was_ready = bool(ready)
         return ready
+
+    def _listen_a_little(self) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._was_ready:
+            return self._real.select(GRACE_S)
+        sleep(SHORT_GRACE_S)
+        return self._real.select(0)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._real.register(fileobj, events, data)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from forebay.cloud.sqs_server import SqsServer
 
 Answer = TypeVar("Answer")
-GivenUp = Literal["raise", "return"]
+Failures = Literal["raise", "return"]
 
 
 class Cloud(Protocol):
@@ -45,7 +45,7 @@ class Cloud(Protocol):
         worker: Worker,
         *queues: LocalQueue,
         until: Until = "empty",
-        given_up: GivenUp = "raise",
+        failures: Failures = "raise",
         patience_s: float | None = None,
     ) -> WorkReport: ...
 
@@ -54,7 +54,7 @@ class Cloud(Protocol):
         worker: Worker,
         *queues: LocalQueue,
         until: Until = "empty",
-        given_up: GivenUp = "raise",
+        failures: Failures = "raise",
         patience_s: float | None = None,
     ) -> WorkReport: ...
 
@@ -161,22 +161,22 @@ class LocalQueue:
         worker: Worker,
         *,
         until: Until = "empty",
-        given_up: GivenUp = "raise",
+        failures: Failures = "raise",
         patience_s: float | None = None,
     ) -> WorkReport:
         """Run `worker` on this queue until there is nothing left to do. See `LocalCloud.run`."""
-        return self._cloud.run(worker, self, until=until, given_up=given_up, patience_s=patience_s)
+        return self._cloud.run(worker, self, until=until, failures=failures, patience_s=patience_s)
 
     async def awork(
         self,
         worker: Worker,
         *,
         until: Until = "empty",
-        given_up: GivenUp = "raise",
+        failures: Failures = "raise",
         patience_s: float | None = None,
     ) -> WorkReport:
         """The same from a coroutine, whose event loop goes on meanwhile."""
-        return await self._cloud.arun(worker, self, until=until, given_up=given_up, patience_s=patience_s)
+        return await self._cloud.arun(worker, self, until=until, failures=failures, patience_s=patience_s)
 
 
 def _attribute(value: str | bytes | float) -> MessageAttribute:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from forebay.errors import ForebayError
+TOLD_MAX = 5
+"""Jobs that an error names one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class WorkReport:
     reason: str
     """Why the worker left."""
     exit_status: int
+    moved: tuple[str, ...] = ()
+    """Ids of messages that SQS itself moved to the dead-letter queue: received more often than the queue allows."""
 
     @property
     def received(self) -> int:
@@ -84,11 +87,15 @@ class WorkReport:
         """The attempts at the job of this name."""
         return [attempt for attempt in self.attempts if attempt.job == job]
 
-    def raise_if_given_up(self) -> None:
-        """Raise `JobsGivenUp` if any message was, from the exception of the first."""
+    def raise_failures(self) -> None:
+        """Raise `JobsGivenUp` if any message was, from the first exception; `NotDrained` if the worker failed."""
         given_up = [attempt for attempt in self.attempts if attempt.is_given_up]
         if given_up:
             raise JobsGivenUp(self, given_up) from given_up[0].exception
+        if self.moved:
+            raise JobsGivenUp(self, given_up)
+        if self.exit_status != 0:
+            raise NotDrained(self, f"the worker left with exit status {self.exit_status}: {self.reason}")
 
 
 class JobsGivenUp(AssertionError):
@@ -96,22 +103,22 @@ class JobsGivenUp(AssertionError):
 
     def __init__(self, report: WorkReport, given_up: list[JobAttempt]) -> None:
         self.report = report
-        told = ", ".join(
-            f"{one.job} ({one.outcome}"
-            + (f" with {type(one.exception).__name__}" if one.exception is not None else "")
-            + f" in attempt {one.attempt})"
-            for one in given_up[:5]
-        )
-        more = f" and {len(given_up) - 5} more" if len(given_up) > 5 else ""
-        super().__init__(f"given up: {told}{more}. If the test expects that, say given_up='return'")
+        told = [_told(attempt) for attempt in given_up[:TOLD_MAX]]
+        if len(given_up) > TOLD_MAX:
+            told.append(f"{len(given_up) - TOLD_MAX} more")
+        if report.moved:
+            told.append(f"{len(report.moved)} moved by SQS itself, received more often than the queue allows")
+        super().__init__(f"given up: {', '.join(told)}. If the test expects that, say failures='return'")
 
 
-class NotDrained(ForebayError, AssertionError):
-    """The queue was not empty in the time that the test allows. `report` holds the attempts so far."""
+class NotDrained(AssertionError):
+    """The queue is not empty: the worker took too long, or left. `report` holds the attempts so far."""
 
-    def __init__(self, report: WorkReport, patience_s: float, left: str) -> None:
+    def __init__(self, report: WorkReport, told: str) -> None:
         self.report = report
-        super().__init__(
-            f"after {patience_s:g} real seconds and {len(report.attempts)} attempts the worker has not finished "
-            f"({left}): a job that never ends, or one that is given back again and again? patience_s=… allows more"
-        )
+        super().__init__(told)
+
+
+def _told(attempt: JobAttempt) -> str:
+    error = f" with {type(attempt.exception).__name__}" if attempt.exception is not None else ""
+    return f"{attempt.job} ({attempt.outcome}{error} in attempt {attempt.attempt})"

@@ -35,7 +35,7 @@ from forebay.queue.transport import Transport
 from forebay.queue.wire import SqsClient
 from forebay.settings import WorkerSettings
 from forebay.testing.local_clock import SkippingClock
-from forebay.testing.local_drained import Drained, Until
+from forebay.testing.local_drained import Drained, Until, moved_by_sqs
 from forebay.testing.local_pacing import PacedExecutor, Raised, keeping_what_is_raised
 from forebay.testing.local_report import JobAttempt, WorkReport
 from forebay.worker.driver import Driver
@@ -65,6 +65,7 @@ class Run:
     _raised: Raised = field(default_factory=dict[int, BaseException])
     _recorder: KeepingRecorder | None = None
     _started_at: float = 0.0
+    _moved_before: set[str] = field(default_factory=set[str])
 
     async def work(self) -> WorkReport:
         """Work until there is nothing left to do."""
@@ -83,13 +84,14 @@ class Run:
         )
         self._engine = engine = Engine(self.settings, registry, self.queues, policy=policy, rng=Random(0))
         self._started_at = self.clock.now()
+        self._moved_before = moved_by_sqs(self.server, self.queues)
         self.clock.runs += 1
         try:
             async with AsyncExitStack() as opened:
                 sources = self._sources(opened)
                 self._driver = Driver(engine, registry, sources, places, self.protection, recorder, self.clock)
                 drained = Drained(
-                    self.server, self.queues, until=self.until,
+                    self.server, self.queues, self.clock, until=self.until,
                     holds_anything=lambda: engine.holds_anything, is_parked=recorder.has_parked,
                 )  # fmt: skip
                 ended = await self._drive(self._driver, drained)
@@ -112,7 +114,14 @@ class Run:
         assert self._engine is not None
         attempts = tuple(_told(conclusion, self._raised) for conclusion in self._recorder.conclusions)
         reason, status = ("still at work", 0) if ended is None else (ended.reason, ended.status)
-        return WorkReport(attempts, self._engine.ledger, self.clock.now() - self._started_at, reason, status)
+        return WorkReport(
+            attempts=attempts,
+            ledger=self._engine.ledger,
+            lasted_s=self.clock.now() - self._started_at,
+            reason=reason,
+            exit_status=status,
+            moved=tuple(sorted(moved_by_sqs(self.server, self.queues) - self._moved_before)),
+        )
 
     async def _drive(self, driver: Driver, drained: Drained) -> Exit:
         async def stop_when_drained() -> None:

@@ -32,8 +32,13 @@ def wait_for(
             raise  # The run's own, not ours.
         counts = left()
         _stop(run, working, portal)
-        told = f"{counts.visible} visible, {counts.in_flight} in flight, {counts.delayed} delayed"
-        raise NotDrained(portal.call(run.report), patience_s, told) from late
+        report = portal.call(run.report)
+        raise NotDrained(
+            report,
+            f"after {patience_s:g} real seconds and {len(report.attempts)} attempts the worker has not finished "
+            f"({counts.visible} visible, {counts.in_flight} in flight, {counts.delayed} delayed): a job that never "
+            "ends, or one that is given back again and again? patience_s=… allows more",
+        ) from late
     except BaseException:
         if not working.done():
             _stop(run, working, portal)
