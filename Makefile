@@ -29,6 +29,10 @@ setup: $(VENV)/.installed ## Make .venv with Forebay and its tools (the others c
 $(VENV)/.installed: pyproject.toml constraints.txt scripts/venv
 	@scripts/venv $(VENV) $(PYTHON)
 
+.PHONY: setup-browser
+setup-browser: ## A browser for the tests of the page (Debian's Chromium; installed with apt-get when root)
+	@scripts/setup-browser
+
 .PHONY: run
 run: setup ## See it work: queue, ECS agent and a worker on this machine
 	@$(BIN)/forebay local
