@@ -150,7 +150,8 @@ class QueueRegistry:
     def change(self, queue: StandardQueue, attributes: Mapping[str, str], now: float) -> None:
         """Change attributes; all of them or, if one is refused, none."""
         changed = parse_attributes(attributes, queue.attributes.given)
-        self._check_redrive(queue.arn, changed)
+        if "RedrivePolicy" in attributes:  # One that stands as it was is no reason to refuse another change.
+            self._check_redrive(queue.arn, changed)
         queue.attributes = changed
         self._times[queue.name] = self._times[queue.name]._replace(modified_s=queue.unix_ms(now) // 1000)
 
