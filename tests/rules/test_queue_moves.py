@@ -6,6 +6,7 @@ import base64
 import json
 
 import pytest
+from tests.rules.fifo_queues import FifoBench
 from tests.rules.queues import Bench, bodies, refusal
 
 from forebay.rules.queue_move_task import MoveTask
@@ -355,19 +356,18 @@ def test_tasks_end_with_their_source() -> None:
     assert caught.value.shape == "ResourceNotFoundException"
 
 
-@pytest.mark.slow
 def test_a_task_lasts_at_most_36_hours() -> None:
-    bench = Buried()
-    bench.send(*("x" for _ in range(36 * 3_600 + 10)), url=bench.dead)
-    bench.create("elsewhere")
-    bench.start("elsewhere", rate=1)
+    bench = Buried("a", "b")
+    bench.rules.modes(bench.dead).in_flight_max = 0  # Nothing can be taken, and so nothing moved.
+    bench.rules.set_queue_attributes(bench.dead, {"MessageRetentionPeriod": "1209600"}, now=0.0)
+    bench.start(rate=1)
 
     bench.at(36 * 3_600 - 1)
     assert bench.newest().status == "RUNNING"
 
     task = bench.at(36 * 3_600 + 1).newest()
-    assert (task.status, task.moved) == ("FAILED", 36 * 3_600)
-    assert bench.counts(bench.dead) == (10, 0, 0)
+    assert (task.status, task.moved) == ("FAILED", 0)
+    assert bench.counts(bench.dead) == (2, 0, 0)
 
 
 def test_a_purged_dead_letter_queue_ends_its_task() -> None:
@@ -376,3 +376,50 @@ def test_a_purged_dead_letter_queue_ends_its_task() -> None:
     bench.rules.purge_queue(bench.dead, now=0.0)
 
     assert (bench.at(2).newest().status, bench.newest().moved) == ("COMPLETED", 1)
+
+
+def _fifo_with_dead_letters(*sent: str) -> FifoBench:
+    """A FIFO queue whose dead-letter queue `dead` holds messages; their groups are their first letters."""
+    bench = FifoBench()
+    dead = bench.create("dead")
+    redrive = json.dumps({"deadLetterTargetArn": bench.rules.arn("dead.fifo"), "maxReceiveCount": 1})
+    bench.rules.set_queue_attributes(bench.url, {"RedrivePolicy": redrive}, now=0.0)
+    for body in sent:
+        bench.put(body, url=dead)
+    bench.create("elsewhere")
+    return bench
+
+
+def test_a_locked_group_is_waited_for_and_the_others_are_moved() -> None:
+    bench = _fifo_with_dead_letters("a1", "a2", "b1")
+    dead, elsewhere = (bench.rules.registry.url(f"{name}.fifo") for name in ("dead", "elsewhere"))
+    held = bench.receive_one(url=dead)
+
+    task = bench.rules.start_move(bench.rules.arn("dead.fifo"), bench.rules.arn("elsewhere.fifo"), now=0.0)
+    bench.at(10)
+    assert (task.status, task.moved) == ("RUNNING", 1)
+    bench.delete(held, url=dead)
+    bench.at(12)
+
+    assert task.status == "COMPLETED"
+    assert bodies(bench.receive(url=elsewhere)) == ["b1", "a2"]
+
+
+def test_what_a_task_could_not_move_for_a_while_is_not_caught_up_on() -> None:
+    bench = _fifo_with_dead_letters(*(f"a{number}" for number in range(100)))
+    dead = bench.rules.registry.url("dead.fifo")
+    held = bench.receive_one(url=dead, visibility_s=25)
+    arns = bench.rules.arn("dead.fifo"), bench.rules.arn("elsewhere.fifo")
+    task = bench.rules.start_move(*arns, rate=2, now=0.0)
+
+    bench.at(24).delete(held, url=dead)
+    bench.at(30)
+
+    assert 0 < task.moved <= 2 * 6 + 1
+
+
+def test_a_fifo_queue_takes_no_dead_letters_of_a_standard_one() -> None:
+    bench = Buried("a")
+    bench.rules.create_queue("other.fifo", {"FifoQueue": "true"}, now=0.0)
+
+    assert "of the same type" in bench.refused("dead", "other.fifo").message

@@ -73,6 +73,11 @@ class QueueAttributes:
     is_deduplicated_by_group: bool = False
 
     @property
+    def dead_letter_arn(self) -> str | None:
+        """Where dead letters go; None when they go nowhere."""
+        return None if self.redrive is None else self.redrive.dead_letter_arn
+
+    @property
     def shown(self) -> dict[str, str]:
         """What GetQueueAttributes tells of them, defaults included."""
         fifo = FIFO_DEFAULTS if self.is_fifo else {}

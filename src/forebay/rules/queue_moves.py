@@ -71,7 +71,7 @@ class MoveTasks:
         if rate is not None and not 1 <= rate <= RATE_MAX:
             reason = f"Must be between 1 and {RATE_MAX}, if provided."
             raise errors.invalid_value("MaxNumberOfMessagesPerSecond", rate, reason)
-        if not any(_dead_letter_arn(queue) == source_arn for queue in self._queues.values()):
+        if not any(queue.attributes.dead_letter_arn == source_arn for queue in self._queues.values()):
             raise errors.invalid_parameter("Source queue must be configured as a Dead Letter Queue.")
         if destination_arn is not None:
             self._check_destination(source, self._queue("DestinationArn", destination_arn))
@@ -226,8 +226,3 @@ def _entry_of(delivery: Delivery) -> SendEntry:
         dedupe=content.dedupe,
         trace_header=content.trace_header,
     )
-
-
-def _dead_letter_arn(queue: StandardQueue) -> str | None:
-    redrive = queue.attributes.redrive
-    return None if redrive is None else redrive.dead_letter_arn

@@ -175,14 +175,9 @@ class QueueRegistry:
             for queue in self.by_name.values()
             if queue.name.startswith(prefix)
             and (token is None or queue.name > token)
-            and (dead_letter_arn is None or _dead_letter_arn(queue) == dead_letter_arn)
+            and (dead_letter_arn is None or queue.attributes.dead_letter_arn == dead_letter_arn)
         )
         page = names[: count_max or LIST_MAX]
         # Without MaxResults AWS gives up to 1,000 and no token (API reference, ListQueues).
         following = page[-1] if count_max is not None and len(names) > count_max else None
         return [self.url(name) for name in page], following
-
-
-def _dead_letter_arn(queue: StandardQueue) -> str | None:
-    redrive = queue.attributes.redrive
-    return None if redrive is None else redrive.dead_letter_arn
