@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
+from random import Random
+
 from tests.rules.queues import Bench
 
+from forebay.rules.queue_fifo import FifoQueue
 from forebay.rules.queue_semantics import Delivery, SendEntry, SentMessage, Waiter
+from forebay.rules.queue_store import StandardQueue
 
 
 class FifoBench(Bench):
@@ -36,3 +41,16 @@ class FifoBench(Bench):
         )
         assert not isinstance(answer, Waiter)
         return answer
+
+
+def carry_over(before: StandardQueue, after: StandardQueue) -> None:
+    """Make `after` what `before` is, through nothing but the state that must outlive a process, in any order."""
+    after.seal = before.seal
+    messages = [copy(message) for message in before.shelves.messages.values()]
+    for message in messages:
+        message.group = None
+    Random(0).shuffle(messages)
+    after.restore(messages, before.shelves.serial)
+    if isinstance(before, FifoQueue):
+        assert isinstance(after, FifoQueue)
+        after.restore_fifo(reversed(before.deduplication.seen.items()), reversed(before.retries.by_token.items()))

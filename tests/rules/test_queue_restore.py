@@ -6,39 +6,23 @@ the copy and the original must do the same.
 
 from __future__ import annotations
 
-from copy import copy
 from random import Random
 
 import pytest
-from tests.rules.fifo_queues import FifoBench
+from tests.rules.fifo_queues import FifoBench, carry_over
 from tests.rules.queues import Bench
 
 from forebay.rules.queue_fifo import FifoQueue
-from forebay.rules.queue_messages import StoredMessage
 from forebay.rules.queue_semantics import DeleteEntry, Delivery, SendEntry, Waiter
 from forebay.rules.queue_store import StandardQueue
 
 TOKENS = (None, None, "t1", "t2")
 
 
-def _kept(message: StoredMessage) -> StoredMessage:
-    """A message as a file would give it back: numbers and contents, and no group."""
-    kept = copy(message)
-    kept.group = None
-    return kept
-
-
 def _restored(bench: Bench) -> Bench:
     """A service with the same queue, made from what is durable of the first."""
     other = type(bench)(seed=1, **dict(bench.rules.registry.find(bench.url).attributes.given))
-    before, after = bench.rules.registry.find(bench.url), other.rules.registry.find(other.url)
-    after.seal = before.seal
-    messages = [_kept(message) for message in before.shelves.messages.values()]
-    Random(0).shuffle(messages)
-    after.restore(messages, before.shelves.serial)
-    if isinstance(before, FifoQueue):
-        assert isinstance(after, FifoQueue)
-        after.restore_fifo(reversed(before.deduplication.seen.items()), reversed(before.retries.by_token.items()))
+    carry_over(bench.rules.registry.find(bench.url), other.rules.registry.find(other.url))
     other.rules.next_event_at()
     other.rules.advance(bench.now)
     other.now = bench.now
