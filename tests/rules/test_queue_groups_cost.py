@@ -53,7 +53,7 @@ GROUPINGS: dict[str, Callable[[int], str]] = {
 
 
 def _filled(kind: str, count: int, group: Callable[[int], str]) -> Bench:
-    """A queue of which a part is in flight, and a part has come back."""
+    """A queue of which a part has come back and, where the groups allow it, a part is in flight."""
     bench = FifoBench() if kind == "fifo" else Bench()
     bench.rules.set_queue_attributes(
         bench.url, {"MessageRetentionPeriod": "1209600", "VisibilityTimeout": "43200"}, now=0.0
@@ -61,7 +61,8 @@ def _filled(kind: str, count: int, group: Callable[[int], str]) -> Bench:
     for start in range(0, count, 10):
         bench.rules.send_batch(bench.url, _entries(bench, start, group), now=start / 1e6)
     bench.now = 1.0
-    for delivery in [delivery for _ in range(count // 50) for delivery in bench.receive(10)][::2]:
+    taken = [delivery for _ in range(count // 50) for delivery in bench.receive(10)]
+    for delivery in taken if group(0) == group(1) else taken[::2]:
         bench.change(delivery, 0)
     return bench
 
