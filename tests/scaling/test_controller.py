@@ -274,6 +274,30 @@ def test_a_person_who_takes_over_during_the_readings_wins() -> None:
     in_virtual_time(test)
 
 
+def test_a_count_that_is_wanted_already_is_not_set_again() -> None:
+    class Two:
+        """A law that always wants two tasks."""
+
+        name = "two"
+        target = 2.0
+
+        def decide(self, queue: QueueReading | None, service: ServiceReading, *, now: float) -> Decision:
+            return Decision(desired=2, reason="two")
+
+    async def test() -> None:
+        clock = LawClock(LoopClock())
+        target = Service(1)
+        controller = Controller(Two(), Meter(clock), target, clock=clock)
+
+        with anyio.move_on_after(310):
+            await controller.run()
+
+        assert [count for _, count in target.set_at] == [2]
+        assert [made.decision.desired for made in controller.decisions] == [2] * 5
+
+    in_virtual_time(test)
+
+
 def test_the_last_hundred_decisions_are_kept_and_numbered() -> None:
     async def test() -> None:
         bench = Bench()

@@ -68,13 +68,10 @@ def test_at_the_most_allowed_the_reason_is_the_word_of_aws() -> None:
 
 
 def test_rounding_asks_for_no_task_too_many() -> None:
-    """49 × (147 ÷ 49) ÷ 3 is a little more than 49 in floating point."""
-    for running in range(1, 200):
-        seen = Minutes(tracking(2.9, count_max=500), running=running)
+    """7 × (900 ÷ 7) ÷ 100 is a little more than 9 in floating point."""
+    seen = Minutes(tracking(100), running=7)
 
-        decision = seen.minutes(3, running * 3)[-1]
-
-        assert decision.desired == -(-running * 30 // 29)
+    assert seen.minutes(3, 900)[-1].desired == 9
 
 
 # ── in ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -91,9 +88,12 @@ def test_fifteen_minutes_below_nine_tenths_scale_in() -> None:
 
 
 def test_nine_tenths_of_the_target_are_not_below_it() -> None:
-    seen = Minutes(tracking(100), running=4)
+    seen = Minutes(tracking(100, count_max=50), running=40)
 
-    assert set(counts(seen.minutes(30, 360))) == {None}
+    decisions = seen.minutes(30, 3600)
+
+    assert set(counts(decisions)) == {None}
+    assert decisions[-1].reason == "hold: backlog per task 90 within 90..100"
 
 
 def test_a_scale_in_takes_half_of_the_tasks_at_most() -> None:
@@ -189,6 +189,17 @@ def test_after_a_scale_in_there_is_no_other_for_the_cooldown() -> None:
     assert decisions[17].reason.startswith("scale-in waits: cooldown has 120 s left; ")
 
 
+def test_each_direction_has_a_cooldown_of_its_own() -> None:
+    out = Minutes(tracking(100, count_max=50, scale_out_cooldown_s=120, scale_in_cooldown_s=600), running=2)
+    into = Minutes(tracking(100, count_min=1, scale_out_cooldown_s=600, scale_in_cooldown_s=120), running=8)
+    out.minutes(3, 480)
+    into.minutes(15, 0)
+
+    decisions = [out.minutes(2, 800), into.minutes(2, 0)]
+
+    assert [counts(told) for told in decisions] == [[None, 8], [None, 2]]
+
+
 def test_after_a_scale_out_an_equal_one_waits_for_the_cooldown() -> None:
     seen = Minutes(tracking(100, count_max=50), running=2)
     seen.minutes(3, 480)
@@ -233,12 +244,36 @@ def test_a_scale_out_ends_the_cooldown_of_a_scale_in() -> None:
     assert decisions[-1].desired == 3
 
 
+def test_the_cooldown_of_a_scale_in_hinders_no_scale_out() -> None:
+    """Not even where protection keeps more tasks running than are allowed, so that fewer than those are ordered."""
+    seen = Minutes(tracking(100, count_min=1, count_max=4, scale_in_ratio_max=1.0), running=6, desired=4, protected=6)
+    taken = seen.minutes(15, 0)[-1]
+
+    decision = seen.minutes(3, 2000)[-1]
+
+    assert taken.desired == 1
+    assert decision.desired == 4
+
+
 def test_a_change_that_the_service_never_took_begins_no_cooldown() -> None:
     seen = Minutes(tracking(100), running=2, obeys=False)
 
     decisions = seen.minutes(5, 480)
 
     assert counts(decisions) == [None, None, 5, 5, 5]
+
+
+def test_a_person_who_sets_the_same_count_later_begins_no_cooldown() -> None:
+    seen = Minutes(tracking(100, count_min=1), running=8, obeys=False)
+    refused = seen.minutes(15, 0)[-1]
+    seen.deploys = True
+    seen.minute(0)
+    seen.deploys, seen.running, seen.desired = False, 4, 4
+
+    decision = seen.minute(0)
+
+    assert refused.desired == 4
+    assert decision.desired == 2
 
 
 def test_cooldowns_can_be_switched_off() -> None:
@@ -309,7 +344,7 @@ def test_readings_that_are_late_now_and_then_lose_no_minute() -> None:
 
 @pytest.mark.parametrize(
     ("latency_s", "slots", "job_s", "target"),
-    [(10, 1, 0.1, 100), (600, 1, 0.25, 2400), (10, 10, 0.1, 1000), (5, 1, 60, 1), (1.1, 1, 0.1, 11), (1, 1, 0.3, 4)],
+    [(10, 1, 0.1, 100), (600, 1, 0.25, 2400), (10, 10, 0.1, 1000), (5, 1, 60, 1), (2.1, 1, 0.3, 7), (1, 1, 0.3, 4)],
 )
 def test_the_target_follows_from_how_long_a_message_may_wait(
     latency_s: float, slots: int, job_s: float, target: int

@@ -111,6 +111,18 @@ def test_a_service_that_has_just_woken_is_not_put_to_sleep_by_the_minutes_before
     assert decisions[0].reason == "hold: the last task stays until nothing has waited for 15 minutes, 1 so far"
 
 
+def test_where_messages_in_flight_count_the_quiet_minutes_begin_when_they_are_done() -> None:
+    seen = Minutes(tracking(100, counts_in_flight=True), running=0)
+    seen.minutes(60, 0)
+    seen.minute(1)
+    busy = seen.minutes(20, 0, in_flight=1)
+
+    decisions = seen.minutes(15, 0)
+
+    assert set(counts(busy)) == {None}
+    assert counts(decisions) == [None] * 14 + [0]
+
+
 def test_as_published_the_last_task_goes_while_messages_trickle_in() -> None:
     """A few messages each minute are low; once none happens to wait, the last task goes, and nothing wakes it."""
     published = Minutes(tracking(100, mended=False), running=1)
