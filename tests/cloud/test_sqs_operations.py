@@ -11,7 +11,7 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
-from tests.cloud.sqs_clients import Wire, boto3_of
+from tests.cloud.sqs_clients import Answer, Wire, boto3_of
 
 from forebay.cloud.background import InThread
 from forebay.cloud.sqs_server import SqsServer
@@ -133,12 +133,24 @@ def test_the_query_protocol_is_refused_in_xml_that_its_clients_can_read(
         )
         answer = wire.answer()
 
+    assert _error_of(answer)["Code"] == "AWS.SimpleQueueService.UnsupportedOperation"
+    assert "ListQueues came by the Query protocol" in _error_of(answer)["Message"]
+    assert "What is: the AWS JSON protocol" in _error_of(answer)["Message"]
+
+
+def test_a_refusal_in_xml_is_well_formed_whatever_was_asked(running: Running) -> None:
+    with Wire(running.service.port) as wire:
+        wire.send("", b"", path="/?Action=%3Ca%3E%26", X_Amz_Target="")
+        answer = wire.answer()
+
+    assert "<a>& came by the Query protocol" in _error_of(answer)["Message"]
+
+
+def _error_of(answer: Answer) -> dict[str, Any]:
+    """The error as botocore's parser of the Query protocol reads it."""
     shape = MODEL.operation_model("ListQueues").output_shape
     assert shape is not None
     parsed = create_parser("query").parse(
         {"body": answer.body, "headers": answer.headers, "status_code": answer.status}, shape
     )
-    error = ClientError(parsed, "ListQueues").response["Error"]
-    assert error["Code"] == "AWS.SimpleQueueService.UnsupportedOperation"
-    assert "ListQueues came by the Query protocol" in error["Message"]
-    assert "What is: the AWS JSON protocol" in error["Message"]
+    return dict(ClientError(parsed, "ListQueues").response["Error"])

@@ -50,3 +50,13 @@ def test_the_documentation_shows_the_differences_as_they_are() -> None:
     shown = page.partition("<!-- differences: begin -->\n")[2].partition("\n<!-- differences: end -->")[0]
 
     assert shown == as_table(), "run `python -m tests.facts.differences` and put its output between the two comments"
+
+
+def test_the_documentations_program_runs_as_it_stands() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "local-sqs.md").read_text(encoding="utf-8")
+    program = page.partition("```python\n")[2].partition("```")[0]
+
+    shown: dict[str, object] = {}
+    exec(compile(program, "docs/local-sqs.md", "exec"), shown)
+
+    assert str(shown["url"]).endswith("/000000000000/jobs")

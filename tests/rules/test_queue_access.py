@@ -78,6 +78,15 @@ def test_a_permission_is_added_to_the_policy_that_is_there() -> None:
     assert [statement["Sid"] for statement in policy["Statement"]] == ["one", "two"]
 
 
+def test_a_label_is_used_once() -> None:
+    bench = Bench()
+    bench.rules.add_permission(bench.url, "x", THERE, ["*"], now=0.0)
+
+    failure = _refused(lambda: bench.rules.add_permission(bench.url, "x", THERE, ["SendMessage"], now=0.0))
+
+    assert failure.message == "Value x for parameter Label is invalid. Reason: Already exists."
+
+
 def test_with_its_last_statement_the_policy_is_gone() -> None:
     bench = Bench()
     for label in ("one", "two"):
@@ -217,6 +226,10 @@ ENCRYPTION = ("KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEn
         ),
         ([{"KmsMasterKeyId": "k"}, {"KmsMasterKeyId": ""}], {"SqsManagedSseEnabled": "false"}),
         ([{"KmsMasterKeyId": "k"}, {"SqsManagedSseEnabled": "true"}], {"SqsManagedSseEnabled": "true"}),
+        (
+            [{"KmsMasterKeyId": "k", "KmsDataKeyReusePeriodSeconds": "60"}, {"KmsMasterKeyId": ""}],
+            {"SqsManagedSseEnabled": "false"},
+        ),
         (
             [{"SqsManagedSseEnabled": "true"}, {"KmsMasterKeyId": "k"}],
             {"KmsMasterKeyId": "k", "KmsDataKeyReusePeriodSeconds": "300", "SqsManagedSseEnabled": "false"},

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 
 import pytest
 from tests.rules.fifo_queues import FifoBench
 from tests.rules.queues import Bench, bodies, refusal
 
+from forebay.model import MessageAttribute
 from forebay.rules.queue_move_task import MoveTask
-from forebay.rules.queue_semantics import ServiceFailure
+from forebay.rules.queue_semantics import SendEntry, ServiceFailure
 
 
 class Buried(Bench):
@@ -115,6 +117,19 @@ def test_a_moved_message_is_a_new_one() -> None:
     assert moved.dead_letter_source is None
 
 
+def test_a_moved_message_keeps_its_attributes_group_and_trace() -> None:
+    bench = Buried()
+    bench.create("elsewhere")
+    attributes = {"job": MessageAttribute("String", "resize")}
+    entry = SendEntry(body="a", attributes=attributes, group="tenant", trace_header="Root=1-0-0")
+    bench.rules.send(bench.dead, entry, now=0.0)
+
+    bench.start("elsewhere")
+    moved = bench.at(1).receive_one(url=bench.rules.registry.url("elsewhere")).content
+
+    assert (moved.attributes, moved.group, moved.trace_header) == (attributes, "tenant", "Root=1-0-0")
+
+
 def test_a_poll_that_waits_is_given_what_is_moved() -> None:
     bench = Buried("a")
     waiter = bench.poll(20)
@@ -182,7 +197,7 @@ def test_a_message_that_somebody_holds_is_left_to_them() -> None:
     bench.start()
     bench.at(1)
 
-    assert bench.newest().moved == 1
+    assert (bench.newest().moved, bench.newest().to_move) == (1, 1)
     bench.delete(held, url=bench.dead)
     assert bench.counts(bench.dead) == (0, 0, 0)
 
@@ -226,6 +241,7 @@ def test_a_running_task_can_be_cancelled_and_keeps_what_it_has_moved() -> None:
     bench.rules.cancel_move(handle, now=bench.now)
 
     assert bench.newest().status == "CANCELLING"
+    assert bench.rules.due_at <= bench.now + 0.5, "nobody has to ask before it ends"
     assert bench.at(5).newest().status == "CANCELLED"
     assert bench.newest().moved == 2
     assert bench.counts() == (2, 0, 0)
@@ -326,14 +342,15 @@ def test_a_rate_out_of_bounds_is_refused(rate: int) -> None:
 def test_the_last_ten_tasks_are_told_the_newest_first() -> None:
     bench = Buried()
     arn = bench.rules.arn("dead")
-    for number in range(12):
-        bench.at(number).start()
+    handles = [bench.at(number).start().handle for number in range(12)]
 
     tasks = bench.rules.recent_moves(arn, 10, now=bench.now)
 
     assert [task.started_at for task in tasks] == [float(number) for number in range(11, 1, -1)]
     assert bench.rules.recent_moves(arn, 3, now=bench.now) == tasks[:3]
     assert bench.rules.recent_moves(arn, now=bench.now) == tasks[:1]
+    with pytest.raises(ServiceFailure, match="Task does not exist"):
+        bench.rules.cancel_move(handles[0], now=bench.now)
 
 
 @pytest.mark.parametrize("count_max", [0, 11])
@@ -406,16 +423,22 @@ def test_a_locked_group_is_waited_for_and_the_others_are_moved() -> None:
 
 
 def test_what_a_task_could_not_move_for_a_while_is_not_caught_up_on() -> None:
-    bench = _fifo_with_dead_letters(*(f"a{number}" for number in range(100)))
+    bench = _fifo_with_dead_letters("a0", *(f"b{number}" for number in range(3)), *(f"a{n}" for n in range(1, 100)))
     dead = bench.rules.registry.url("dead.fifo")
-    held = bench.receive_one(url=dead, visibility_s=25)
+    held = bench.receive_one(url=dead, visibility_s=100)
     arns = bench.rules.arn("dead.fifo"), bench.rules.arn("elsewhere.fifo")
     task = bench.rules.start_move(*arns, rate=2, now=0.0)
+    bench.at(20)
+    assert task.moved == 3, "of the group that nobody holds"
 
-    bench.at(24).delete(held, url=dead)
-    bench.at(30)
+    bench.delete(held, url=dead)
+    moved: list[int] = []
+    for second in (22, 24, 26):
+        bench.at(second)
+        moved.append(task.moved)
 
-    assert 0 < task.moved <= 2 * 6 + 1
+    assert [later - earlier for earlier, later in itertools.pairwise(moved)] == [4, 4]
+    assert moved[0] <= 3 + 2 * 2 + 1
 
 
 def test_a_fifo_queue_takes_no_dead_letters_of_a_standard_one() -> None:
