@@ -163,7 +163,7 @@ def test_a_count_that_protection_keeps_up_is_not_raised_by_a_scale_in() -> None:
     decision = seen.minutes(15, 90)[-1]
 
     assert decision.desired is None
-    assert decision.reason == "hold: the last task stays while there is work (90 of backlog per task)"
+    assert decision.reason == "hold: the last task stays while there is work: 90 wait"
 
 
 def test_messages_in_flight_count_by_choice() -> None:
@@ -337,6 +337,18 @@ def test_readings_that_are_late_now_and_then_lose_no_minute() -> None:
     decided = [law.decide(queue(480, at=at), service(2), now=at).desired for at in (60.0, 145.0, 180.0)]
 
     assert decided == [None, None, 5]
+
+
+def test_figures_are_exact_enough_to_be_checked_beside_a_small_target() -> None:
+    seen = Minutes(tracking(1, count_max=50), running=25)
+
+    decisions = [seen.minute(visible) for visible in (26, 23, 0)]
+
+    assert [decision.reason for decision in decisions] == [
+        "hold: backlog per task 1.04 > target 1 for 1 of 3 minutes",
+        "hold: backlog per task 0.92 within 0.9..1",
+        "hold: backlog per task 0 < 0.9 for 1 of 15 minutes",
+    ]
 
 
 # ── settings ───────────────────────────────────────────────────────────────────────────────────────────────

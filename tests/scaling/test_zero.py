@@ -28,6 +28,19 @@ def test_defect_1_mended_a_service_leaves_zero_after_one_datapoint() -> None:
     assert decision.reason == "scale out 0 → 1: 3 messages wait and no task is wanted"
 
 
+def test_as_published_a_minute_without_tasks_is_a_minute_without_data() -> None:
+    """The only task has crashed and is back a minute later: two datapoints before and one after are three."""
+    seen = Minutes(tracking(100, mended=False), running=1, desired=1)
+    before = seen.minutes(2, 240)
+    seen.running = 0
+    gone = seen.minute(240)
+    seen.running = 1
+
+    back = seen.minute(240)
+
+    assert counts([*before, gone, back]) == [None, None, None, 3]
+
+
 def test_defect_7_one_message_is_never_above_a_target_of_one() -> None:
     """Even with a metric that has a value at zero the strict alarm sleeps, as it did in Copilot."""
     law = tracking(1)
@@ -65,6 +78,20 @@ def test_a_waking_task_that_does_not_run_yet_is_not_ordered_twice() -> None:
 
     assert set(counts(decisions)) == {None}
     assert decisions[-1].reason.startswith("AlreadyAtDesiredCapacity: 1 task wanted, 0 running; ")
+
+
+def test_a_waking_task_is_waited_for_however_long_it_takes_to_start() -> None:
+    """Three messages for a target of 100 are low, and were through the night."""
+    seen = Minutes(tracking(100), running=0)
+    seen.minutes(60, 0)
+    woken = seen.minute(3)
+    seen.obeys, seen.running = False, 0
+
+    decisions = seen.minutes(5, 3)
+
+    assert woken.desired == 1
+    assert set(counts(decisions)) == {None}
+    assert decisions[-1].reason == "hold: the last task stays while there is work: 3 wait"
 
 
 def test_a_message_wakes_a_service_whose_last_task_only_finishes_its_protected_work() -> None:

@@ -14,8 +14,9 @@ from forebay.scaling.settings import TargetTrackingSettings
 
 
 def figure(value: float) -> str:
-    """Write a number with one decimal at most: 240, 0.5, 12,000."""
-    return f"{value:,.1f}".removesuffix(".0")
+    """Write a number as short as can be checked: 12,000, 113.3, 1.04 (beside a target of 1 decimals matter)."""
+    text = f"{value:,.1f}" if value >= 10 else f"{value:.3f}"
+    return text.rstrip("0").removesuffix(".")
 
 
 def tasks(count: int) -> str:
@@ -68,7 +69,7 @@ class Wording:
         if service.desired <= self._settings.count_min:
             return f"AlreadyAtMinCapacity: {tasks(service.desired)} wanted, the least allowed; {self.below(metric)}"
         if needed >= service.desired and metric > 0:
-            return f"hold: {self._one_fewer(service.desired - 1, round(metric * service.running))}"
+            return f"hold: {self._one_fewer(service.desired - 1, round(metric * max(1, service.running)))}"
         if needed >= service.desired:
             return (
                 f"hold: the last task stays until nothing has waited for {quiet.count} {self._unit}, "
@@ -88,7 +89,8 @@ class Wording:
     def _one_fewer(self, fewer: int, count: int) -> str:
         """Say what taking one task away would do to so many messages."""
         if fewer == 0:
-            return f"the last task stays while there is work ({figure(count)} of {self._metric})"
+            what = "wait or are in flight" if self._settings.counts_in_flight else "wait"
+            return f"the last task stays while there is work: {figure(count)} {what}"
         target = figure(self._settings.target)
         return f"with {tasks(fewer)} it would be {self._measure(count / fewer)}, above target {target}"
 
