@@ -441,6 +441,23 @@ def test_what_a_task_could_not_move_for_a_while_is_not_caught_up_on() -> None:
     assert moved[0] <= 3 + 2 * 2 + 1
 
 
+def test_deduplication_keeps_no_moved_message_out() -> None:
+    bench = _fifo_with_dead_letters()
+    bench.put("a1", dedupe="same")
+    while bench.receive(visibility_s=0):
+        pass
+    assert bench.counts() == (0, 0, 0)
+
+    bench.rules.start_move(bench.rules.arn("dead.fifo"), now=0.0)
+    bench.at(1)
+    moved = bench.receive_one()
+
+    assert moved.content.body == "a1"
+    assert moved.content.dedupe == "same"
+    bench.put("a2", dedupe="same")
+    assert bench.counts() == (0, 1, 0), "for clients the id is still taken"
+
+
 def test_a_fifo_queue_takes_no_dead_letters_of_a_standard_one() -> None:
     bench = Buried("a")
     bench.rules.create_queue("other.fifo", {"FifoQueue": "true"}, now=0.0)
