@@ -142,3 +142,25 @@ def test_tokens_leave_no_trail() -> None:
 
     sizes = [len(value) for value in vars(vars(queue)["retries"]).values()]
     assert sizes == [300, 300]
+
+
+def test_the_twelve_hours_of_a_lease_begin_anew_with_a_repeated_receive() -> None:
+    bench = FifoBench(VisibilityTimeout="43200")
+    bench.put("a1")
+    (delivery,) = bench.again("token")
+    bench.at(200.0).again("token")
+
+    assert bench.at(43_300.0).change(delivery, 50) is None
+    assert bench.change(delivery, 101) is not None, "12 h after the repeated receive it is over"
+
+
+def test_a_token_used_by_two_open_polls_stands_for_what_the_later_answer_brought() -> None:
+    bench = FifoBench(VisibilityTimeout="1000")
+    for _ in range(2):
+        bench.rules.receive(bench.url, now=0.0, wait_s=20, attempt_id="token")
+    bench.put("a1")
+    bench.put("b1")
+    first, second = (waiter.messages[0] for waiter in bench.rules.take_answered())
+    bench.change(first, 500)
+
+    assert [delivery.receipt for delivery in bench.again("token")] == [second.receipt]

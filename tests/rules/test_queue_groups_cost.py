@@ -137,3 +137,31 @@ def test_what_is_gone_is_let_go(kind: str, grouping: str) -> None:
     assert _structures(_queue(bench).shelves) < 6_000
     assert _structures(_queue(bench)) < 6_000 + 1_500 + 3_000
     assert _queue(bench).shelves.groups.by_name == {}
+
+
+@pytest.mark.parametrize("kind", ["fifo", "fair"])
+@pytest.mark.parametrize("grouping", ["one group", "a group each"])
+def test_messages_that_expire_unseen_leave_no_trail(kind: str, grouping: str) -> None:
+    bench = FifoBench() if kind == "fifo" else Bench()
+    bench.rules.set_queue_attributes(bench.url, {"MessageRetentionPeriod": "60"}, now=0.0)
+    for step in range(1_500):
+        bench.at(step * 2.0)
+        bench.rules.send_batch(bench.url, _entries(bench, step * 10, GROUPINGS[grouping]), now=bench.now)
+
+    assert sum(bench.counts()) == 300
+    lines = [len(group.fresh) + len(group.returned) for group in _queue(bench).shelves.groups.by_name.values()]
+    assert sum(lines) < 3_000
+    assert _structures(_queue(bench).shelves.groups) < 6_000
+
+
+def test_a_noisy_group_that_gives_back_and_takes_again_leaves_no_trail() -> None:
+    bench = Bench(VisibilityTimeout="43200")
+    for start in range(0, 100, 10):
+        bench.rules.send_batch(bench.url, _entries(bench, start, str), now=0.0)
+        bench.rules.send_batch(bench.url, _entries(bench, start, lambda _: "noisy"), now=0.0)
+    held = [delivery for _ in range(15) for delivery in bench.receive(10)]
+    for _ in range(3_000):
+        bench.change(held.pop(0), 0)
+        held += bench.receive(1)
+
+    assert _structures(_queue(bench).shelves.groups) < 3_000

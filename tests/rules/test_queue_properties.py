@@ -62,10 +62,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.service.modes(self.url).is_sampled = is_sampled
         self.is_sampled = is_sampled
 
-    @rule(delay_s=st.sampled_from([0, 0, 0, 5, 900]))
-    def send(self, delay_s: int) -> None:
+    @rule(delay_s=st.sampled_from([0, 0, 0, 5, 900]), group=st.sampled_from([None, None, "a", "a", "b"]))
+    def send(self, delay_s: int, group: str | None) -> None:
+        """Groups make the queue a fair one: another order, and nothing else."""
         body = f"job {len(self.known)}"
-        sent = self.service.send(self.url, SendEntry(body=body, delay_s=delay_s), now=self.now)
+        sent = self.service.send(self.url, SendEntry(body=body, delay_s=delay_s, group=group), now=self.now)
         self.known[sent.message_id] = Known(body, self.now, self.now + delay_s)
         self.collect()
 
