@@ -167,6 +167,13 @@ class Ours(Sqs):
         return self._running.call(lambda server: server.service.modes(url))
 
     @contextmanager
+    def denying(self, *actions: str) -> Iterator[None]:
+        """Deny these actions for as long as the block lasts."""
+        self._running.call(lambda server: server.deny(*actions))
+        yield
+        self._running.call(lambda server: server.deny())
+
+    @contextmanager
     def polling(self, url: str, **more: Any) -> Iterator[Callable[[], list[Message]]]:
         """Open a long poll in a thread. Gives a function that waits for its answer, or raises its error."""
         answers: list[list[Message] | ClientError] = []

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.facts.services import Sqs
+from botocore import xform_name
+from tests.facts.services import Ours, Sqs
 
 # ── encryption ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -193,3 +194,21 @@ def test_a_policy_has_at_most_twenty_statements(sqs: Sqs) -> None:
     refusal = sqs.refusal("set_queue_attributes", QueueUrl=url, Attributes={"Policy": policy})
 
     assert refusal.code == "InvalidAttributeValue"
+
+
+@pytest.mark.parametrize(
+    ("action", "entry"),
+    [
+        ("SendMessage", {"Id": "1", "MessageBody": "x"}),
+        ("DeleteMessage", {"Id": "1", "ReceiptHandle": "x"}),
+        ("ChangeMessageVisibility", {"Id": "1", "ReceiptHandle": "x", "VisibilityTimeout": 1}),
+    ],
+)
+def test_a_batch_needs_the_permission_of_its_single_form(action: str, entry: dict[str, Any], ours: Ours) -> None:
+    """facts/sqs.md section 8: sqs:ReceiveMessage, DeleteMessage, … on the queue ARN (batch variants use the same)."""
+    url = ours.queue()
+
+    with ours.denying(action):
+        refusal = ours.refusal(f"{xform_name(action)}_batch", QueueUrl=url, Entries=[entry])
+
+    assert (refusal.code, refusal.status) == ("AccessDenied", 403)

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import pytest
 from tests.facts.services import Ours, Sqs
 
 
@@ -265,3 +266,18 @@ def test_a_poll_at_the_destination_is_answered_by_a_move(ours: Ours) -> None:
         _start(ours, dead)
         ours.pass_time(1)
         assert [message["Body"] for message in answered()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "action", ["StartMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "SendMessage"]
+)
+def test_a_move_needs_permission_for_all_that_it_does(action: str, ours: Ours) -> None:
+    """facts/sqs.md section 3: Needs on DLQ: sqs:StartMessageMoveTask, ReceiveMessage, …; on target: SendMessage."""
+    _, dead = ours.queue_with_dead_letters()
+    arn = ours.arn(dead)
+
+    with ours.denying(action):
+        refusal = ours.refusal("start_message_move_task", SourceArn=arn)
+
+    assert (refusal.code, refusal.status) == ("AccessDenied", 403)
+    assert f"sqs:{action.lower()}" in refusal.message

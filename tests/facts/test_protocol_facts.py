@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from tests.facts.services import Ours, Sqs
 
 
-def _raw(sqs: Sqs, operation: str, params: object) -> tuple[int, dict[str, str], bytes]:
-    """Make a request by hand, at the endpoint's root; return the answer's status, headers and body."""
+def _raw(sqs: Sqs, operation: str, params: object, url: str = "") -> tuple[int, dict[str, str], bytes]:
+    """Make a request by hand, at the endpoint's root or at `url`; return the answer's status, headers and body."""
     request = urllib.request.Request(
-        sqs.typed.meta.endpoint_url + "/",
+        url or sqs.typed.meta.endpoint_url + "/",
         data=json.dumps(params).encode(),
         headers={
             "X-Amz-Target": f"AmazonSQS.{operation}",
@@ -44,6 +44,16 @@ def test_one_url_serves_all_queues(sqs: Sqs) -> None:
 
     assert status == 200
     assert json.loads(body)["MessageId"]
+    assert sqs.counts(url) == (1, 0, 0)
+
+
+def test_a_queues_own_url_takes_requests_too(sqs: Sqs) -> None:
+    """facts/sqs.md section 1: `POST /`; the QueueUrl in the body decides, whatever the path (older clients use it)."""
+    url = sqs.queue()
+
+    status, _, _ = _raw(sqs, "SendMessage", {"QueueUrl": url, "MessageBody": "a body"}, url)
+
+    assert status == 200
     assert sqs.counts(url) == (1, 0, 0)
 
 

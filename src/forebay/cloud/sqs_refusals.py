@@ -2,7 +2,8 @@
 
 Rules kept here and nowhere else:
 
-1. A batch needs the permission of its single form (facts/sqs.md section 8).
+1. A batch needs the permission of its single form (facts/sqs.md section 8). A message move task needs what it does to
+   both queues (Developer Guide, "Troubleshoot Amazon SQS dead-letter queue and DLQ redrive issues").
 2. Of several reasons the policy's comes first, then the signature's, then chaos.
 """
 
@@ -16,11 +17,21 @@ from forebay.rules import queue_errors as errors
 from forebay.rules import service_errors
 from forebay.rules.queue_errors import ServiceFailure
 
-_ACTIONS = {
-    "SendMessageBatch": "SendMessage",
-    "DeleteMessageBatch": "DeleteMessage",
-    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "SendMessageBatch": ("SendMessage",),
+    "DeleteMessageBatch": ("DeleteMessage",),
+    "ChangeMessageVisibilityBatch": ("ChangeMessageVisibility",),
+    "StartMessageMoveTask": (
+        "StartMessageMoveTask",
+        "ReceiveMessage",
+        "DeleteMessage",
+        "GetQueueAttributes",
+        "SendMessage",
+    ),
+    "CancelMessageMoveTask": ("CancelMessageMoveTask", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+    "ListMessageMoveTasks": ("ListMessageMoveTasks", "GetQueueAttributes"),
 }
+"""The actions that an operation needs, where they are not just the one of its name."""
 _FAILURES: Mapping[Effect, Callable[[], ServiceFailure]] = {
     Effect.SERVER_ERROR: service_errors.internal_failure,
     Effect.UNAVAILABLE: service_errors.service_unavailable,
@@ -46,10 +57,12 @@ _DETAILED: Mapping[str, Callable[[], ServiceFailure]] = {
 
 
 def refuse_denied(operation: str, denied: frozenset[str], strike: Strike, region: str) -> None:
-    """Raise AccessDenied when a policy (or the strike) denies the operation's action."""
-    action = _ACTIONS.get(operation, operation)
-    if action in denied or strike.effect is Effect.DENY:
-        raise errors.access_denied(action, f"arn:aws:sqs:{region}")
+    """Raise AccessDenied when a policy (or the strike) denies an action of the operation."""
+    if not denied and strike.effect is not Effect.DENY:
+        return
+    for action in _ACTIONS.get(operation, (operation,)):
+        if action in denied or strike.effect is Effect.DENY:
+            raise errors.access_denied(action, f"arn:aws:sqs:{region}")
 
 
 def refuse_struck(strike: Strike) -> None:
