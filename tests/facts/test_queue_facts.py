@@ -59,12 +59,15 @@ def test_an_attribute_does_not_pass_its_bounds(name: str, sqs: Sqs) -> None:
         assert f"Invalid value for the parameter {name}." in refusal.message
 
 
-def test_the_refusal_of_an_attribute_names_the_value_and_what_is_legal(ours: Ours) -> None:
-    """facts/sqs.md section 2: Delay 0..900 s per queue."""
-    refusal = ours.refusal("set_queue_attributes", QueueUrl=ours.queue(), Attributes={"DelaySeconds": "901"})
+@pytest.mark.parametrize("name", BOUNDS)
+def test_the_refusal_of_an_attribute_names_the_value_and_what_is_legal(name: str, ours: Ours) -> None:
+    """facts/sqs.md section 2: the bounds of each attribute; a refusal names what was asked and what would do."""
+    low, high = BOUNDS[name]
+
+    refusal = ours.refusal("set_queue_attributes", QueueUrl=ours.queue(), Attributes={name: str(high + 1)})
 
     assert refusal.message == (
-        "Invalid value for the parameter DelaySeconds. Reason: '901' is not a whole number from 0 to 900."
+        f"Invalid value for the parameter {name}. Reason: '{high + 1}' is not a whole number from {low} to {high}."
     )
 
 

@@ -127,7 +127,8 @@ def redrive_allow(given: Mapping[str, str]) -> tuple[str, frozenset[str]]:
     permission = policy.get("redrivePermission", "allowAll")
     sources = policy.get("sourceQueueArns", [])
     if permission not in ("allowAll", "denyAll", "byQueue") or not isinstance(sources, list):
-        raise errors.invalid_attribute_value("RedriveAllowPolicy")
+        reason = "redrivePermission is allowAll, denyAll or byQueue, and sourceQueueArns a list."
+        raise errors.invalid_attribute_value("RedriveAllowPolicy", reason)
     arns = frozenset(str(arn) for arn in cast("list[object]", sources))
     if (permission == "byQueue") != bool(arns) or len(arns) > 10:
         raise errors.invalid_attribute_value(

@@ -65,6 +65,6 @@ def _check(name: str, value: str, *, is_fifo: bool) -> None:
     if not is_fifo:
         raise errors.unknown_attribute(name)
     if value not in _VALUES[name]:
-        raise errors.invalid_attribute_value(name)
+        raise errors.invalid_attribute_value(name, f"'{value[:40]}' is none of {', '.join(_VALUES[name])}.")
     if name == "FifoQueue" and value == "false":
         raise errors.invalid_attribute_value(name, "Modifying queue type is not supported.")
