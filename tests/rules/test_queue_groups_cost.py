@@ -165,3 +165,19 @@ def test_a_noisy_group_that_gives_back_and_takes_again_leaves_no_trail() -> None
         held += bench.receive(1)
 
     assert _structures(_queue(bench).shelves.groups) < 3_000
+
+
+@pytest.mark.parametrize("kind", ["fifo", "fair"])
+@pytest.mark.parametrize("grouping", GROUPINGS)
+def test_no_call_costs_more_after_long_use(kind: str, grouping: str) -> None:
+    bench = FifoBench() if kind == "fifo" else Bench()
+    for start in range(0, 8_000, 10):
+        bench.rules.send_batch(bench.url, _entries(bench, start, GROUPINGS[grouping]), now=0.0)
+
+    def cycle() -> None:
+        for delivery in bench.receive(10):
+            bench.delete(delivery)
+
+    costs = [_lines_run(cycle) for _ in range(600)]
+
+    assert max(costs[-50:]) <= 2 * max(costs[:50]) + FEW_LINES

@@ -36,7 +36,7 @@ class FairGroups(Groups):
         """Messages in flight that have a group."""
         self._heads: dict[int, _Heads] = {}
         """By messages in flight: the order of each group's first message. A group that waits has an entry under its
-        present number, not behind its true place; entries may be stale or repeated."""
+        present number, not behind its true place; entries may be stale."""
         self._entries = 0
         self._number = 0
 
@@ -58,6 +58,7 @@ class FairGroups(Groups):
     def _announce(self, group: Group, first: StoredMessage) -> None:
         """Enter a group under its present number of messages in flight."""
         self._number += 1
+        group.entry = self._number
         heappush(self._heads.setdefault(group.in_flight, []), (first.order, self._number, group))
         self._entries += 1
         if self._entries > 2 * len(self.by_name) + SWEEP_ABOVE:
@@ -95,7 +96,7 @@ class FairGroups(Groups):
         heads = self._heads[in_flight]
         while heads:
             order, number, group = heads[0]
-            first = group.first() if group.in_flight == in_flight else None
+            first = group.first() if group.entry == number and group.in_flight == in_flight else None
             if first is None:
                 heappop(heads)
                 self._entries -= 1

@@ -20,7 +20,7 @@ from forebay.rules.queue_messages import READY, SWEEP_ABOVE, StoredMessage
 class Group:
     """What one message group has in a queue."""
 
-    __slots__ = ("fresh", "in_flight", "is_listed", "name", "returned", "size")
+    __slots__ = ("entry", "fresh", "in_flight", "is_listed", "name", "returned", "size")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,6 +29,8 @@ class Group:
         self.in_flight = 0
         self.is_listed = False
         """Whether it stands among the groups that may be served next. Used by FIFO queues."""
+        self.entry = 0
+        """Number of its newest entry among the heads; others are stale. Used by fair queues."""
         self.fresh: deque[StoredMessage] = deque()
         self.returned: deque[StoredMessage] = deque()
 
