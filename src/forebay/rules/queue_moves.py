@@ -130,7 +130,7 @@ class MoveTasks:
     def _check_destination(self, source: StandardQueue, destination: StandardQueue) -> None:
         if destination is source:
             raise errors.invalid_parameter("Source queue arn and destination queue arn cannot be the same.")
-        if source.name.endswith(".fifo") != destination.name.endswith(".fifo"):
+        if source.is_fifo != destination.is_fifo:
             raise errors.invalid_parameter("Source queue and destination queue must be of the same type.")
 
     # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
