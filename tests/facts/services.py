@@ -13,6 +13,7 @@ import itertools
 import json
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -165,6 +166,12 @@ class Ours(Sqs):
     def modes(self, url: str) -> QueueModes:
         """How the queue behaves where AWS leaves it open."""
         return self._running.call(lambda server: server.service.modes(url))
+
+    def metrics(self, url: str) -> dict[str, Any]:
+        """What the server's own control tells of the queue's metrics."""
+        path = f"/_forebay/metrics?queue={url.rsplit('/', 1)[-1]}"
+        with urllib.request.urlopen(self.typed.meta.endpoint_url + path, timeout=10) as answer:
+            return cast("dict[str, Any]", json.loads(answer.read()))
 
     @contextmanager
     def denying(self, *actions: str) -> Iterator[None]:
