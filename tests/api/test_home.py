@@ -82,3 +82,25 @@ def test_a_worker_without_a_queue_says_what_to_set() -> None:
 def test_what_is_no_address_is_refused(queue: list[str]) -> None:
     with pytest.raises(SettingsError, match="thumbnails"):
         Worker("thumbnails", queue=queue)
+
+
+def test_after_a_run_in_a_program_that_goes_on_jobs_go_where_they_went_before() -> None:
+    queue = Queue(f"{URL}/thumbnails")
+    worker = Worker("thumbnails", queue=queue)
+    worker.home.works([f"{URL}/other"])
+
+    worker.home.rests()
+
+    assert worker.queue is queue
+
+
+def test_a_queue_that_the_environment_names_anew_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker("thumbnails")
+    monkeypatch.setenv("FOREBAY_QUEUE_URL", f"{URL}/first")
+    first = worker.queue
+    same = worker.queue
+
+    monkeypatch.setenv("FOREBAY_QUEUE_URL", f"{URL}/second")
+
+    assert first is same
+    assert worker.queue.address == f"{URL}/second"

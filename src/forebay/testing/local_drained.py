@@ -4,7 +4,7 @@ Rules kept here and nowhere else:
 
 1. `empty`: no message is left but parked ones, which would only be parked again, and the worker holds nothing.
 2. `quiet`: nothing can be received at the moment, in two looks: a message may have been on its way in the first.
-3. Looks are rare where nothing can change before the queue's next event, so that a skip is one step.
+3. In virtual time looks are rare where nothing can change before the queue's next event: a skip is one step.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Drained:
             quiet_looks = quiet_looks + 1 if is_quiet else 0
             if self._until == "quiet" and quiet_looks >= 2:
                 return "nothing can be received at the moment"
-            if quiet_looks >= 2:
+            if quiet_looks >= 2 and self._clock.is_virtual:
                 await anyio.sleep(self._pause_s())
             else:
                 pause_s = min(pause_s * 2, SKIPPED_LOOK_MAX_S) if self._clock.may_skip else BUSY_LOOK_S
