@@ -140,3 +140,13 @@ def test_it_serves_without_the_fast_extras_too() -> None:
 
         assert [message["Body"] for message in received] == ["Grüße 🏞️"]
         assert process.wait(PATIENCE_S) == 0
+
+
+def test_a_queue_whose_name_ends_in_fifo_is_one_and_so_is_its_dead_letter_queue() -> None:
+    with _process("--queue", "orders.fifo", "--dead-letter-after", "4") as (_, ready):
+        client = boto3_of(ready["endpoint"])
+        url = ready["queues"]["orders.fifo"]
+        shown = client.get_queue_attributes(QueueUrl=url, AttributeNames=["FifoQueue", "RedrivePolicy"])["Attributes"]
+
+    assert shown["FifoQueue"] == "true"
+    assert json.loads(shown["RedrivePolicy"])["deadLetterTargetArn"].endswith(":orders-dead.fifo")

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from forebay.cloud.background import fastest_loop
 from forebay.cloud.sqs_server import SqsServer
+from forebay.rules.queue_fifo_attributes import FIFO_SUFFIX
 from forebay.rules.queue_semantics import ServiceFailure
 
 
@@ -37,7 +38,13 @@ def main(arguments: Sequence[str]) -> int:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="forebay.cloud.sqs_server", description="Amazon SQS on 127.0.0.1.")
     parser.add_argument("--port", type=int, default=0, help="0: the system chooses")
-    parser.add_argument("--queue", action="append", default=[], metavar="NAME", help="create it; repeatable")
+    parser.add_argument(
+        "--queue",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="create it; repeatable; a FIFO queue if it ends in .fifo",
+    )
     parser.add_argument("--visibility", type=int, default=30, metavar="SECONDS", help="of every --queue")
     parser.add_argument(
         "--dead-letter-after", type=int, metavar="RECEIVES", help="give every --queue a dead-letter queue NAME-dead"
@@ -80,15 +87,15 @@ async def _serve(options: argparse.Namespace) -> int:
 
 
 def _create(server: SqsServer, name: str, options: argparse.Namespace) -> str:
+    stem, suffix = (name.removesuffix(FIFO_SUFFIX), FIFO_SUFFIX) if name.endswith(FIFO_SUFFIX) else (name, "")
+    fifo = {"FifoQueue": "true"} if suffix else {}
     attributes = {"VisibilityTimeout": str(options.visibility)}
     if options.dead_letter_after is not None:
-        server.create_queue(f"{name}-dead", MessageRetentionPeriod="1209600")
-        policy = {
-            "deadLetterTargetArn": server.service.arn(f"{name}-dead"),
-            "maxReceiveCount": options.dead_letter_after,
-        }
+        dead = f"{stem}-dead{suffix}"
+        server.create_queue(dead, MessageRetentionPeriod="1209600", **fifo)
+        policy = {"deadLetterTargetArn": server.service.arn(dead), "maxReceiveCount": options.dead_letter_after}
         attributes["RedrivePolicy"] = json.dumps(policy)
-    url = server.create_queue(name, **attributes)
+    url = server.create_queue(name, **attributes, **fifo)
     server.service.modes(url).is_sampled = options.sampled
     return url
 
