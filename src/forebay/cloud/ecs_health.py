@@ -80,9 +80,15 @@ class HealthWatch:
             self._on_verdict(self._task.task_id, is_well)
 
 
-def live_page(*, interval_s: float = 30.0, start_period_s: float = 0.0) -> HealthCheck:
+def live_page(*, interval_s: float = 30.0, timeout_s: float = 5.0, start_period_s: float = 0.0) -> HealthCheck:
     """Return the check that a worker's own health pages serve: `GET /live`, each task on a port of its own."""
-    return HealthCheck(probe=_is_live, variables=_own_address, interval_s=interval_s, start_period_s=start_period_s)
+    return HealthCheck(
+        probe=_is_live,
+        variables=_own_address,
+        interval_s=interval_s,
+        timeout_s=timeout_s,
+        start_period_s=start_period_s,
+    )
 
 
 def _own_address() -> Mapping[str, str]:

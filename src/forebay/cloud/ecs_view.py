@@ -5,9 +5,8 @@ Rules kept here and nowhere else:
 1. Pure translation: records in, JSON out. Instants become seconds since 1970 by the function that is given.
 2. A member that has no value is left out, as ECS does; nothing is made up for what does not exist here (networks,
    load balancers).
-3. Counts of a deployment are those of its tasks: RUNNING runs, PROVISIONING and PENDING are pending.
-4. An exit by a signal shows as 128 plus its number, as container runtimes tell it.
-5. Of a task's environment only the names are shown: on this machine it may hold what nobody meant to publish.
+3. An exit by a signal shows as 128 plus its number, as container runtimes tell it.
+4. Of a task's environment only the names are shown: on this machine it may hold what nobody meant to publish.
 """
 
 from __future__ import annotations
@@ -51,7 +50,9 @@ def service_json(view: ServiceView, *, created_at: float, names: Names, timestam
             "minimumHealthyPercent": plan.minimum_healthy_percent,
             "strategy": "ROLLING",
         },
-        "deployments": [_deployment_json(one, view, names=names, timestamp=timestamp) for one in view.deployments],
+        "deployments": [
+            _deployment_json(one, plan.family, names=names, timestamp=timestamp) for one in view.deployments
+        ],
         "events": [
             {"id": event.event_id, "createdAt": timestamp(event.at), "message": event.message} for event in view.events
         ],
@@ -73,15 +74,14 @@ def _newest(deployments: Sequence[DeploymentRecord]) -> int:
     return next((one.revision for one in deployments if one.status == "PRIMARY"), 1)
 
 
-def _deployment_json(one: DeploymentRecord, view: ServiceView, *, names: Names, timestamp: Timestamp) -> Json:
-    tasks = [task.status for task in view.tasks if task.deployment_id == one.deployment_id]
+def _deployment_json(one: DeploymentRecord, family: str, *, names: Names, timestamp: Timestamp) -> Json:
     return {
         "id": one.deployment_id,
         "status": one.status.value,
-        "taskDefinition": names.task_definition(view.plan.family, one.revision),
+        "taskDefinition": names.task_definition(family, one.revision),
         "desiredCount": one.desired_count,
-        "pendingCount": sum(status in _PENDING for status in tasks),
-        "runningCount": sum(status is TaskStatus.RUNNING for status in tasks),
+        "pendingCount": one.pending_count,
+        "runningCount": one.running_count,
         "failedTasks": one.failed_tasks,
         "createdAt": timestamp(one.created_at),
         "updatedAt": timestamp(one.updated_at),
