@@ -77,7 +77,7 @@ class Ground:
         **plan: Any,
     ) -> LocalService:
         """Run a service whose tasks run the program `text`."""
-        plan.setdefault("family", name)
+        plan = {"family": name, "settling_s": 0.05, **plan}
         return self.cluster.add_service(
             ServicePlan(name=name, **plan),
             program(text),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cloud.ecs_clusters import Ground, play
-from tests.cloud.ecs_tasks import IDLE
+from tests.cloud.ecs_tasks import IDLE, STUBBORN
 from tests.cloud.test_ecs_api import ARN, call, refused
 
 from forebay.cloud.agent_ecs import AgentTask
@@ -73,22 +73,19 @@ def test_what_the_api_sets_and_clears_the_task_sees_at_the_agent() -> None:
 
 def test_more_protection_than_desired_tasks_is_blocked_at_the_agent_and_in_the_api() -> None:
     async def scenario(ground: Ground) -> None:
-        service, ecs = ground.serve(SAYS_WHERE, desired_count=2), ground.ecs()
-        first, second = await ground.ready(service, 2)
-        both = {"cluster": "local", "tasks": [first, second], "protectionEnabled": True}
-        await call(ecs.update_task_protection, **both)
-        service.set_desired(0)
+        service, ecs = ground.serve("say(os.environ['ECS_AGENT_URI'])\n" + STUBBORN, desired_count=3), ground.ecs()
+        first, second, idle = await ground.ready(service, 3)
+        here = {"cluster": "local", "protectionEnabled": True}
+        await call(ecs.update_task_protection, **here, tasks=[first, second])
+        service.set_desired(1)
 
-        refused_there = await call(at_agent, ground.lines[first][0], {"ProtectionEnabled": True})
-        refused_here = await call(ecs.update_task_protection, **both)
+        refused_there = await call(at_agent, ground.lines[idle][0], {"ProtectionEnabled": True})
+        answer = await call(ecs.update_task_protection, **here, tasks=[idle, first])
 
-        assert refused_there == {
-            "Arn": f"{ARN}:task/local/{first}",
-            "Detail": None,
-            "Reason": "DEPLOYMENT_BLOCKED",
-        }
-        assert [failure["reason"] for failure in refused_here["failures"]] == ["DEPLOYMENT_BLOCKED"] * 2
-        assert refused_here["protectedTasks"] == []
+        arn = f"{ARN}:task/local/{idle}"
+        assert refused_there == {"Arn": arn, "Detail": None, "Reason": "DEPLOYMENT_BLOCKED"}
+        assert answer["failures"] == [{"arn": arn, "reason": "DEPLOYMENT_BLOCKED"}]
+        assert [task["taskArn"] for task in answer["protectedTasks"]] == [f"{ARN}:task/local/{first}"]
 
     play(scenario)
 

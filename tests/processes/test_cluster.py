@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 from tests.cloud.ecs_clusters import Ground, play, tasks_in
-from tests.cloud.ecs_tasks import IDLE, LEAVES_ON_SIGTERM, STUBBORN, is_alive
+from tests.cloud.ecs_tasks import IDLE, LEAVES_ON_SIGTERM, STUBBORN, is_alive, program
 
 from forebay.clock import VirtualClock
 from forebay.cloud.ecs_health import live_page
@@ -156,7 +156,7 @@ def test_a_task_that_crashes_again_and_again_is_started_ever_more_rarely() -> No
     clock = VirtualClock(start_at=100.0)
 
     async def scenario(ground: Ground) -> None:
-        service = ground.serve("sys.exit(1)", desired_count=1)
+        service = ground.serve("sys.exit(1)", desired_count=1, circuit_breaker=False)
         starts = [100.0]
         for count in range(1, 5):
             await stopped(ground, service, count)
@@ -171,6 +171,34 @@ def test_a_task_that_crashes_again_and_again_is_started_ever_more_rarely() -> No
         assert gaps[-1] >= 4
 
     play(scenario, clock=clock)
+
+
+def test_a_first_deployment_that_never_works_is_given_up() -> None:
+    async def scenario(ground: Ground) -> None:
+        service = ground.serve("sys.exit(1)", desired_count=3)
+
+        await stopped(ground, service, 3)
+
+        assert service.view().deployments[0].rollout_state == "FAILED"
+        assert service.reading_counts().pending == 0
+
+    play(scenario)
+
+
+def test_a_deployment_that_does_not_work_goes_back_to_what_did() -> None:
+    async def scenario(ground: Ground) -> None:
+        service = ground.serve(LEAVES_ON_SIGTERM, desired_count=2, settling_s=0.05, maximum_percent=400)
+        old = await ground.ready(service, 2)
+        await ground.until(lambda: service.view().deployments[0].rollout_state == "COMPLETED")
+
+        service.deploy(program("sys.exit(1)"))
+        await ground.until(lambda: service.current_revision == 1)
+        await ground.until(lambda: service.view().deployments[0].rollout_state == "COMPLETED")
+
+        assert service.newest == 2
+        assert [task.task_id for task in tasks_in(service, TaskStatus.RUNNING)] == old
+
+    play(scenario)
 
 
 ANSWERS_HEALTH = """
