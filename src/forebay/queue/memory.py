@@ -88,11 +88,12 @@ class MemorySource:
 
     async def describe(self) -> Description:
         """Ask for the queue's ARN, dead-letter queue and limits."""
-        attributes = self._attributes("GetQueueAttributes", "QueueArn", "RedrivePolicy")
+        attributes = self._attributes("GetQueueAttributes", "QueueArn", "RedrivePolicy", "FifoQueue")
         arn, receive_count_max, notes = read_redrive_policy(attributes.get("RedrivePolicy"))
         target = self._rules.registry.by_arn.get(arn) if arn is not None else None
         dead_letter = self._rules.registry.url(target.name) if target is not None else None
-        return Description(attributes["QueueArn"], dead_letter, receive_count_max, notes=notes)
+        is_fifo = attributes.get("FifoQueue") == "true"
+        return Description(attributes["QueueArn"], dead_letter, receive_count_max, is_fifo=is_fifo, notes=notes)
 
     async def receive(self, *, count_max: int, wait_s: float, visibility_s: int) -> Received:
         """Wait up to `wait_s` for up to `count_max` messages, hidden from others for `visibility_s`."""
@@ -158,7 +159,7 @@ class MemorySource:
         if dead_letter is None:
             detail = "the queue has none: set a RedrivePolicy"
             raise QueueError(Fault(FaultKind.MISSING, "NoDeadLetterQueue", detail), operation="bury")
-        copy = buried_copy(message, error, is_fifo=False)
+        copy = buried_copy(message, error, is_fifo=dead_letter.endswith(".fifo"))
         (sent,) = await MemorySource(self._queues, dead_letter).send([copy])
         if sent.fault is not None:
             raise QueueError(sent.fault, operation="bury")
