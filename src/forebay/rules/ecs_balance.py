@@ -8,7 +8,7 @@ Rules kept here and nowhere else:
    ECS balances zones and says "at random" (ECS guide, Amazon ECS services); here there is one zone. Of several
    deployments the ones least worth keeping (`Deployments.older`, from its end) lose tasks first.
 3. Older deployments keep what is missing of the minimum beside the PRIMARY's serving tasks and the protected ones. No
-   serving task of theirs is stopped when fewer than the minimum would serve.
+   serving task, wherever it belongs, is stopped when fewer than the minimum would serve.
 4. Pending and running tasks together never exceed the maximum by what is started here. Those that were told to stop do
    not count.
 5. The replacement of an unhealthy task is started first and the unhealthy one stopped when it serves; without room for
@@ -105,16 +105,17 @@ def share_minimum(primary: Group, older: Sequence[Group], minimum: int) -> None:
 
 
 def to_scale_in(primary: Group, older: Sequence[Group], minimum: int) -> list[TaskRecord]:
-    """Return the sound tasks to stop now. Those of the PRIMARY deployment are above the desired count itself."""
+    """Return the sound tasks to stop now: those that are too many, the PRIMARY's last of all (rules 2 and 3)."""
     chosen: list[TaskRecord] = []
-    serving = primary.serving + sum(group.serving for group in older)
-    for group in reversed(older):
+    groups = (primary, *older)
+    serving = sum(group.serving for group in groups)
+    for group in reversed(groups):
         for task in group.surplus():
             if is_serving(task) and serving <= minimum:
                 continue
             serving -= is_serving(task)
             chosen.append(task)
-    return [*chosen, *primary.surplus()]
+    return chosen
 
 
 def to_make_room(group: Group, room: int, now: float) -> list[TaskRecord]:

@@ -142,7 +142,7 @@ class Roster:
             self._is_unhealthy(task)
 
     def pass_time(self, now: float) -> None:
-        """Do what has become due: verdicts, settling, the ends of protection, SIGKILL, forgetting."""
+        """Do what has become due: verdicts, settling, the ends of protection, forgetting."""
         for task in self.unfinished():
             if task.protected_until is not None and task.protected_until <= now:
                 task.protected_until = None
@@ -152,9 +152,6 @@ class Roster:
             if settles_at is not None and settles_at <= now:
                 task.settled_at = now
                 self.news.append((task, True))
-            if task.kill_at is not None and task.kill_at <= now:
-                task.kill_at = None
-                self.orders.append(KillTask(task.task_id))
         while self._stopped and (len(self._stopped) > REMEMBERED_MAX or self._forgets_at() <= now):
             del self.tasks[self._stopped.popleft()]
 
@@ -164,6 +161,13 @@ class Roster:
             if task.status is TaskStatus.PROVISIONING and self._starts_at(task) <= now:
                 task.status, task.is_ordered = TaskStatus.PENDING, True
                 self.orders.append(StartTask(task.task_id, task.revision))
+
+    def order_kills(self, now: float) -> None:
+        """Order SIGKILL for those whose stop timeout is over, be it one of no time at all."""
+        for task in self.unfinished():
+            if task.kill_at is not None and task.kill_at <= now:
+                task.kill_at = None
+                self.orders.append(KillTask(task.task_id))
 
     def take_orders(self) -> list[Order]:
         """Return the orders that are not yet given out. They are the caller's from now on."""

@@ -59,6 +59,7 @@ class ServiceState:
         self._stop_some(now)
         self._start_some(now)
         self.roster.order_starts(now)
+        self.roster.order_kills(now)
         self.deployments.retire(self.roster.unfinished(), now)
         self.count()
         self._tell(now)
