@@ -21,7 +21,7 @@ from forebay.clock import Clock
 from forebay.cloud.background import fastest_loop
 from forebay.cloud.ecs_cluster import LocalCluster
 from forebay.cloud.ecs_health import HealthCheck
-from forebay.cloud.ecs_server import TARGET, EcsServer
+from forebay.cloud.ecs_server import EcsServer
 from forebay.cloud.ecs_service import LocalService
 from forebay.cloud.front_door import FrontDoor
 from forebay.rules.ecs_vocabulary import ServicePlan, TaskRecord, TaskStatus
@@ -48,7 +48,7 @@ class Ground:
         self.cluster = LocalCluster(clock=clock, rng=Random(7), log_folder=log_folder)
         self.server = EcsServer(self.cluster)
         self.door = FrontDoor()
-        self.door.serve(TARGET, self.server.accept)
+        self.door.serve(self.server.SERVICE, self.server.accept)
         self.lines: dict[str, list[str]] = {}
         """By task."""
         self.changes: Counter[str] = Counter()
@@ -82,16 +82,16 @@ class Ground:
             ServicePlan(name=name, **plan),
             program(text),
             {**environment(), **more},
-            on_line=self._on_line,
-            on_change=self._on_change,
+            on_line=self.on_line,
+            on_change=self.on_change,
             check=check,
         )
 
-    def _on_line(self, task_id: str, line: bytes) -> None:
+    def on_line(self, task_id: str, line: bytes) -> None:
         self.lines.setdefault(task_id, []).append(line.decode())
         self._news.set()
 
-    def _on_change(self, service: LocalService) -> None:
+    def on_change(self, service: LocalService) -> None:
         self.changes[service.plan.name] += 1
         self._news.set()
 

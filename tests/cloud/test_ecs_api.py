@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from tests.cloud.ecs_clusters import Ground, play, tasks_in
 from tests.cloud.ecs_tasks import IDLE, LEAVES_ON_SIGTERM
 
-from forebay.cloud.ecs_server import TARGET
+from forebay.cloud.ecs_server import EcsServer
 from forebay.rules.ecs_vocabulary import TaskStatus
 
 pytestmark = pytest.mark.processes
@@ -302,7 +302,7 @@ def raw(port: int, operation: str, body: str = "{}") -> dict[str, Any]:
     """Call an operation without boto3, which would check the parameters first."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("POST", "/", body, {"X-Amz-Target": f"{TARGET}.{operation}"})
+        connection.request("POST", "/", body, {"X-Amz-Target": f"{EcsServer.SERVICE}.{operation}"})
         content = json.loads(connection.getresponse().read())
     finally:
         connection.close()

@@ -79,12 +79,13 @@ class LocalCluster:
     ) -> LocalService:
         """Run a service from now on, in `folder`. `environment` is all that its tasks find, beside the container's.
 
-        Raises ValueError when the name, or the family of its task definitions, is another service's.
+        A family of task definitions belongs to one service: one that is another's is given this one's name as well.
+        Raises ValueError when there is a service of that name.
         """
         if plan.name in self.services:
             raise ValueError(f"cluster {self.name} has a service {plan.name} already: remove it first")
         if any(service.plan.family == plan.family for service in self.services.values()):
-            raise ValueError(f"family {plan.family} is another service's: give {plan.name} a family of its own")
+            plan = replace(plan, family=f"{plan.family}-{plan.name}")
         plan = replace(plan, has_health_check=check is not None)
         scheduler = ServiceScheduler(plan, rng=self._rng, now=self.clock.now())
         service = LocalService(

@@ -35,10 +35,12 @@ class Definitions:
         """Answer DescribeTaskDefinition."""
         family, revision = _parted(text_of(params, "taskDefinition"))
         service = next((one for one in self._cluster.services.values() if one.plan.family == family), None)
-        number = service.newest if service is not None and revision is None else revision
-        if service is None or number not in service.revisions:
+        if service is None:
             raise task_definition_not_found()
-        made = service.revisions[number]
+        number = service.newest if revision is None else revision
+        made = service.revisions.get(number)
+        if made is None:
+            raise task_definition_not_found()
         return {
             "taskDefinition": shown.task_definition_json(
                 service.plan,

@@ -6,7 +6,7 @@ Rules kept here and nowhere else:
 2. Any credentials and any signature will do.
 3. An operation that is not here is refused by name with UnsupportedOperation, and with the list of those that are.
 
-It listens nowhere itself: `FrontDoor.serve(TARGET, server.accept)` gives it requests.
+It listens nowhere itself: `door.serve(server.SERVICE, server.accept)` gives it requests.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from forebay.cloud.http import Exchange
 from forebay.cloud.sqs_protocol import dumps, loads
 from forebay.rules.ecs_refusals import SchedulerRefusal
 
-TARGET = "AmazonEC2ContainerServiceV20141113"
-"""What stands before the dot in X-Amz-Target."""
-
 _JSON = "application/x-amz-json-1.1"
 
 
 class EcsServer:
     """Answers requests of the ECS API from one cluster."""
+
+    SERVICE = "AmazonEC2ContainerServiceV20141113"
+    """What stands before the dot in X-Amz-Target."""
 
     def __init__(self, cluster: LocalCluster) -> None:
         self._operations = Operations(cluster)
@@ -39,7 +39,7 @@ class EcsServer:
 
     def accept(self, exchange: Exchange) -> None:
         """Answer one request."""
-        operation = exchange.headers.get("x-amz-target", "").removeprefix(f"{TARGET}.")
+        operation = exchange.headers.get("x-amz-target", "").removeprefix(f"{self.SERVICE}.")
         self.requests[operation if operation in self._operations.by_name else "unknown"] += 1
         headers = f"x-amzn-RequestId: {uuid.uuid4()}\r\n"
         try:

@@ -2,29 +2,26 @@
 
 Rules kept here and nowhere else:
 
-1. The scheduler alone decides and remembers. Here its orders become processes and signals, and what becomes of those
-   goes back to it as facts; no second record is kept of what it knows.
-2. Facts that come while orders are carried out wait for their turn.
-3. Each revision is a command and an environment. A task runs those of the revision that it was ordered with.
-4. A service that is being closed starts nothing more.
+1. The scheduler alone decides and remembers: what is seen is its view, what is asked for goes to it as a fact.
+2. Crashes and freezes are done to processes behind its back, as the world does them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from forebay.clock import Clock
-from forebay.cloud.ecs_conditions import Condition, Conditions
+from forebay.cloud.ecs_conditions import Condition
 from forebay.cloud.ecs_fleet import Fleet
 from forebay.cloud.ecs_health import HealthCheck
-from forebay.cloud.ecs_surroundings import Surroundings, common_variables
+from forebay.cloud.ecs_revisions import Revision, Revisions
+from forebay.cloud.ecs_surroundings import Surroundings
 from forebay.cloud.ecs_tasks import OnLine, TaskCommand, TaskProcess
-from forebay.cloud.timers import Timers
+from forebay.cloud.ecs_turns import Turns
 from forebay.rules import ecs_vocabulary as says
 from forebay.rules.ecs_refusals import SchedulerRefusal
 from forebay.rules.ecs_scheduling import ServiceScheduler
@@ -32,14 +29,6 @@ from forebay.rules.ecs_scheduling import ServiceScheduler
 
 class NoSuchTask(LookupError):
     """The service has no such task, or has forgotten it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """What the tasks of one revision run, and when that was said."""
-
-    command: TaskCommand
-    registered_at: float
 
 
 class Counts(NamedTuple):
@@ -78,26 +67,20 @@ class LocalService:
     ) -> None:
         """`log_folder`: where `<service>/<task>.log` is written; None: nowhere."""
         self.plan = scheduler.view().plan
-        self.newest = 1
-        """The number of the newest revision."""
-        self.revisions = {self.newest: Revision(command, clock.now())}
-        """By number. To be read."""
+        self._revisions = Revisions(command, clock.now())
         self._scheduler = scheduler
         self._clock = clock
-        self._on_change = attention.on_change
         self._fleet = Fleet(
             self.plan,
             surroundings,
             on_line=attention.on_line,
-            on_fact=self._tell,
+            on_fact=self._heard,
             check=check,
             log_folder=log_folder,
         )
-        self._timers = Timers(clock, self.turn)
-        self._facts: deque[says.Fact] = deque()
-        self._is_turning = False
-        self._is_closing = False
-        self._conditions = Conditions()
+        self._turns = Turns(
+            scheduler, self._fleet, self._revisions, clock=clock, on_turned=lambda: attention.on_change(self)
+        )
 
     # ── what can be seen ───────────────────────────────────────────────────────────────────────────────────
 
@@ -109,6 +92,16 @@ class LocalService:
     @property
     def running_processes(self) -> int:
         return self._fleet.running_count
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest revision."""
+        return self._revisions.newest
+
+    @property
+    def revisions(self) -> Mapping[int, Revision]:
+        """By number."""
+        return self._revisions.by_number
 
     @property
     def created_at(self) -> float:
@@ -144,46 +137,39 @@ class LocalService:
 
     async def wait_until(self, condition: Condition) -> None:
         """Wait until it is so. It is looked at whenever something has happened to a task."""
-        await self._conditions.until(condition)
+        await self._turns.conditions.until(condition)
 
     # ── what can be asked for ──────────────────────────────────────────────────────────────────────────────
 
     def set_desired(self, count: int) -> None:
         """Want so many tasks from now on. Raises SchedulerRefusal for less than none."""
-        self._tell(says.DesiredCountSet(count))
+        self._turns.tell(says.DesiredCountSet(count))
 
     def deploy(self, arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
         """Make a new revision, of the newest one's command and environment unless told otherwise, and deploy it.
 
         Raises SchedulerRefusal while too many deployments are active.
         """
-        command = self.revisions[self.newest].command
-        if arguments is not None:
-            command = replace(command, arguments=tuple(arguments))
-        if environment is not None:
-            command = replace(command, environment={**common_variables(), **environment})
-        number = self.newest + 1
-        self.revisions[number] = Revision(command, self._clock.now())
+        number = self._revisions.add(arguments, environment, self._clock.now())
         try:
             self.redeploy(number)
         except SchedulerRefusal:
-            del self.revisions[number]
+            self._revisions.withdraw_newest()
             raise
-        self.newest = number
         return number
 
     def redeploy(self, revision: int) -> None:
         """Replace every task by one of this revision, which exists. Raises SchedulerRefusal as `deploy` does."""
         assert revision in self.revisions, revision
-        self._tell(says.DeploymentRequested(revision))
+        self._turns.tell(says.DeploymentRequested(revision))
 
     def stop_task(self, task_id: str, reason: str = "Task stopped by user") -> None:
         """StopTask: SIGTERM, then SIGKILL after the stop timeout, protected or not. Raises NoSuchTask."""
-        self._tell(says.StopRequested(self._known(task_id), reason))
+        self._turns.tell(says.StopRequested(self._known(task_id), reason))
 
     def interrupt_spot(self, task_id: str) -> None:
         """What a Spot interruption does to a task. Raises NoSuchTask."""
-        self._tell(says.SpotInterrupted(self._known(task_id)))
+        self._turns.tell(says.SpotInterrupted(self._known(task_id)))
 
     def kill(self, task_id: str) -> None:
         """`kill -9` of everything in the task, as a crash does it. Raises NoSuchTask."""
@@ -201,7 +187,7 @@ class LocalService:
 
     def protect(self, task_id: str, until: float | None) -> None:
         """Note that a task is protected until then, or, with None, no longer."""
-        self._tell(says.ProtectionSet(task_id, until))
+        self._turns.tell(says.ProtectionSet(task_id, until))
 
     async def drain(self, grace_s: float) -> bool:
         """Want no tasks and wait for the last to end; protected ones end when they are let go. False: too late."""
@@ -215,52 +201,18 @@ class LocalService:
 
     async def aclose(self) -> None:
         """Kill what is left, and return when every process has been reaped and its last line read."""
-        self._is_closing = True
-        self._tell(says.DesiredCountSet(0))
+        self._turns.start_no_more()
+        self.set_desired(0)
         self._fleet.kill_all()
         await self.wait_until(lambda: self.running_processes == 0)
-        self._timers.cancel()
-
-    # ── the scheduler's turns ──────────────────────────────────────────────────────────────────────────────
+        self._turns.end()
 
     def turn(self) -> None:
-        """Let happen what is due by the clock. The alarm's task, and that of who moves the clock by hand."""
-        self._carry_out(self._scheduler.advance(self._clock.now()))
-        self._tell()
+        """Let happen what is due by the clock: for who moves the clock by hand."""
+        self._turns.turn()
 
-    def _tell(self, *facts: says.Fact) -> None:
-        self._facts.extend(facts)
-        if self._is_turning:
-            return
-        self._is_turning = True
-        try:
-            while self._facts:
-                self._carry_out(self._scheduler.handle(self._facts.popleft(), self._clock.now()))
-        finally:
-            self._is_turning = False
-        self._settle_down()
-
-    def _settle_down(self) -> None:
-        """See that the agent, the alarm and whoever listens know what has become of it."""
-        self._fleet.forget_all_but(self.tasks)
-        for record in self.tasks.values():
-            self._fleet.note(record)
-        due_at = self._scheduler.next_event_at()
-        if due_at is not None and not self._is_closing:
-            self._timers.alarm_by(due_at)
-        self._on_change(self)
-        self._conditions.look()
-
-    def _carry_out(self, orders: Sequence[says.Order]) -> None:
-        for order in orders:
-            match order:
-                case says.StartTask(task_id, revision):
-                    if not self._is_closing:
-                        self._facts.append(self._fleet.start(task_id, revision, self.revisions[revision].command))
-                case says.SignalTask(task_id):
-                    self._fleet.terminate(task_id)
-                case says.KillTask(task_id):
-                    self._fleet.kill(task_id)
+    def _heard(self, fact: says.Fact) -> None:
+        self._turns.tell(fact)
 
     def _known(self, task_id: str) -> str:
         self.task_process(task_id)

@@ -165,14 +165,19 @@ class TaskProcess:
         self._signal_all(signal.SIGKILL)  # As the kernel does with a container whose process 1 has ended.
         self.exit_code, self.usage = _reaped(self.pid)
         self._guard.forget(self.pid)
+        self.is_frozen = False
+        try:
+            self._read_rest()
+        finally:  # Whatever becomes of the last lines: whoever waits for the end is told of it.
+            self._close_pipe()
+            self.log.close()
+            self._on_exit(self.task_id, self.exit_code)
+
+    def _read_rest(self) -> None:
         left_bytes = READ_AT_END_MAX_BYTES
         while self._pipe >= 0 and left_bytes > 0 and (read_bytes := self._read_piece()):
             left_bytes -= read_bytes
         self._hand_over(self._lines.end())
-        self._close_pipe()
-        self.log.close()
-        self.is_frozen = False
-        self._on_exit(self.task_id, self.exit_code)
 
 
 def _reaped(pid: int) -> tuple[int, Usage | None]:
