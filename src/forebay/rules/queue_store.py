@@ -209,6 +209,11 @@ class StandardQueue:
                 self.note_receive(waiter.attempt_id, messages, now)
             self._answer(waiter, messages)
 
+    def end_waiters(self) -> None:
+        """End every waiting poll with nothing, before its time."""
+        for waiter in self._line.everybody():
+            self._answer(waiter, [])
+
     def fail_waiters(self, failure: ServiceFailure) -> None:
         """End every waiting poll with `failure`: the queue is gone."""
         for waiter in self._line.everybody():

@@ -1,0 +1,276 @@
+"""One worker service of the local cloud: its queues, its tasks, what they have told, and what scales it.
+
+Rules kept here and nowhere else:
+
+1. A service has a queue and a dead-letter queue of its own; `maxReceiveCount` is ten more than a job's attempts, since
+   releases count as receives too.
+2. What a task does is known from its own lines; that it lives, from the scheduler. Neither is guessed from the other.
+3. The dead letters' queue keeps them for fourteen days, longer than the queue itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from forebay.cloud.ecs_cluster import LocalCluster
+from forebay.cloud.ecs_service import LocalService, NoSuchTask
+from forebay.cloud.sqs_server import SqsServer
+from forebay.local.autoscaler import Autoscaler
+from forebay.local.figures import (
+    TOLD_MAX,
+    deployment_figures,
+    percentiles_figures,
+    queue_figures,
+    task_figures,
+    utc_text,
+)
+from forebay.local.output import event_of
+from forebay.local.port import ControlError, QueueFigures, ServiceFigures, Told
+from forebay.local.task_events import TaskTally
+from forebay.rules.ecs_refusals import SchedulerRefusal
+from forebay.rules.ecs_vocabulary import ServiceEvent, ServicePlan, TaskRecord
+from forebay.rules.queue_latencies import Latencies
+
+RECEIVES_MAX = 15
+DEAD_RETENTION_S = 1_209_600
+END_POLLS_S = 0.1
+USAGE_STATUS = 2
+"""What a worker exits with when its options or its TARGET are wrong (DESIGN.md section 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceOrder:
+    """What a service is to be."""
+
+    plan: ServicePlan
+    queue: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    """Beside the queue's address, which comes from here."""
+    count_min: int
+    count_max: int
+    slots: int | None = None
+    """Of each task; None until the tasks have told."""
+
+
+class WorkedService:
+    """A service and its queue. Lives on the running asyncio loop."""
+
+    def __init__(
+        self,
+        order: ServiceOrder,
+        *,
+        sqs: SqsServer,
+        cluster: LocalCluster,
+        on_line: Callable[[str, bytes, Mapping[str, object] | None], None],
+    ) -> None:
+        self.order = order
+        self._sqs = sqs
+        self._cluster = cluster
+        self._on_line = on_line
+        self._tallies: dict[str, TaskTally] = {}
+        self._run = Latencies()
+        self.autoscaler: Autoscaler | None = None
+        self.left_badly = 0
+        """Tasks that were asked to stop at the end and did not exit with 0."""
+        self._task_s = 0.0
+        self._busy_slot_s = 0.0
+        self._event_numbers: dict[str, int] = {}
+        dead_url = sqs.create_queue(f"{order.queue}-dead", MessageRetentionPeriod=str(DEAD_RETENTION_S))
+        policy = {"deadLetterTargetArn": sqs.service.arn(f"{order.queue}-dead"), "maxReceiveCount": RECEIVES_MAX}
+        self.queue_url = sqs.create_queue(order.queue, RedrivePolicy=json.dumps(policy))
+        self.dead_url = dead_url
+        self.ecs: LocalService = cluster.add_service(
+            order.plan,
+            order.command,
+            {**order.environment, "FOREBAY_QUEUE_URL": self.queue_url},
+            on_line=self._heard,
+        )
+
+    async def remove(self) -> None:
+        """End the service and its queues."""
+        if self.autoscaler is not None:
+            await self.autoscaler.aclose()
+        await self._cluster.remove_service(self.order.plan.name)
+        now = self._cluster.clock.now()
+        for url in (self.queue_url, self.dead_url):
+            self._sqs.service.delete_queue(url, now=now)
+
+    def _heard(self, task_id: str, line: bytes) -> None:
+        event = event_of(line)
+        if event is not None:
+            tally = self._tallies.setdefault(task_id, TaskTally())
+            for lasted_s, count in tally.feed(event):
+                self._run.add(lasted_s, self._cluster.clock.now(), count)
+        self._on_line(task_id, line, event)
+
+    # ── what the tasks say ─────────────────────────────────────────────────────────────────────────────────
+
+    def tally(self, task_id: str) -> TaskTally:
+        """What a task has told; nothing so far, for one that has not spoken."""
+        return self._tallies.get(task_id) or TaskTally()
+
+    @property
+    def tasks(self) -> Mapping[str, TaskRecord]:
+        return self.ecs.tasks
+
+    def alive(self) -> list[TaskRecord]:
+        """The tasks whose process runs."""
+        return [task for task in self.tasks.values() if task.started_at is not None and task.stopped_at is None]
+
+    def slots(self) -> int:
+        """Of one task, as the newest has told, or as they were ordered."""
+        told = [tally.slots for tally in self._tallies.values() if tally.slots]
+        return told[-1] if told else self.order.slots or 0
+
+    def ledger(self) -> dict[str, int]:
+        """All tasks' columns, summed."""
+        total: dict[str, int] = {}
+        for tally in self._tallies.values():
+            for column, count in tally.ledger.items():
+                total[column] = total.get(column, 0) + count
+        return total
+
+    def ledgers(self) -> int:
+        """How many tasks have ended with a ledger."""
+        return sum(1 for tally in self._tallies.values() if tally.has_stopped)
+
+    def killed(self) -> int:
+        """How many tasks have worked, and ended without a ledger."""
+        return sum(
+            1
+            for task_id, tally in self._tallies.items()
+            if tally.has_started and not tally.has_stopped and not self._is_alive(task_id)
+        )
+
+    def _is_alive(self, task_id: str) -> bool:
+        task = self.tasks.get(task_id)
+        return task is not None and task.stopped_at is None
+
+    def refused_settings(self) -> int | None:
+        """The exit status of a task that would not start at all because of how it was asked to; None: none has."""
+        for task in self.tasks.values():
+            if task.exit_code == USAGE_STATUS and not self.tally(task.task_id).has_started:
+                return task.exit_code
+        return None
+
+    def tick(self, since_last_s: float) -> None:
+        """Count the compute that was used since the last time."""
+        self._task_s += since_last_s * self.running_tasks()
+        self._busy_slot_s += since_last_s * self.busy_slots()
+
+    # ── what a comparison asks ─────────────────────────────────────────────────────────────────────────────
+
+    def are_ready(self) -> bool:
+        ready = [task for task in self.alive() if self.tally(task.task_id).has_started]
+        return len(ready) == self.order.plan.desired_count
+
+    def running_tasks(self) -> int:
+        return len(self.alive())
+
+    def busy_slots(self) -> int:
+        return sum(self.tally(task.task_id).running_jobs for task in self.alive())
+
+    def waiting(self) -> int:
+        return self._sqs.service.registry.find(self.queue_url).shelves.visible
+
+    def done(self) -> int:
+        return self.ledger().get("succeeded", 0)
+
+    # ── what the page shows ────────────────────────────────────────────────────────────────────────────────
+
+    def find(self, task_id: str) -> TaskRecord:
+        """Return a task by its id. Raises ControlError."""
+        task = self.tasks.get(task_id)
+        if task is None:
+            raise ControlError(f"there is no task {task_id}")
+        return task
+
+    def log_lines(self, task_id: str, count_max: int) -> list[str]:
+        """The last lines of a task. Raises ControlError."""
+        try:
+            return self.ecs.log_lines(task_id, count_max)
+        except NoSuchTask as error:
+            raise ControlError(str(error)) from None
+
+    def figures(self) -> ServiceFigures:
+        now = self._cluster.clock.now()
+        view = self.ecs.view()
+        scaler = self.autoscaler
+        return {
+            "name": self.order.plan.name,
+            "queue_url": self.queue_url,
+            "desired": view.desired_count,
+            "running": view.running_count,
+            "pending": view.pending_count,
+            "protected": view.protected_count,
+            "count_min": self.order.count_min,
+            "count_max": self.order.count_max,
+            "slots": self.slots(),
+            "is_scaled": scaler is not None and scaler.is_on,
+            "scaling_metric": None if scaler is None else scaler.metric,
+            "scaling_target": None if scaler is None else scaler.target,
+            "queue": self.queue_figures(),
+            "wait": percentiles_figures(self._sqs.metrics.wait(self.queue_url)),
+            "run": percentiles_figures(self._run.percentiles(now)),
+            "task_seconds": round(self._task_s, 1),
+            "busy_slot_seconds": round(self._busy_slot_s, 1),
+            "ledger": self.ledger(),
+            "tasks": [task_figures(task, self.ecs, self.tally(task.task_id), now) for task in view.tasks],
+            "deployments": [deployment_figures(one, view.tasks) for one in view.deployments],
+            "events": self._told_events(view.events),
+            "decisions": [] if scaler is None else scaler.told(),
+        }
+
+    def queue_figures(self) -> QueueFigures:
+        return queue_figures(self._sqs, self.queue_url, self.dead_url)
+
+    def _told_events(self, events: Sequence[ServiceEvent]) -> list[Told]:
+        """Return the newest events, each under the number that it got when it was first seen."""
+        for event in reversed(events):
+            self._event_numbers.setdefault(event.event_id, len(self._event_numbers) + 1)
+        wall = self._cluster.wall
+        return [
+            {"number": self._event_numbers[event.event_id], "at_utc": utc_text(wall, event.at), "text": event.message}
+            for event in events[:TOLD_MAX]
+        ]
+
+    # ── the end ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def deploy(self) -> int:
+        """Deploy a new revision; return its number. Raises ControlError when ECS refuses it."""
+        try:
+            return self.ecs.deploy()
+        except SchedulerRefusal as error:
+            raise ControlError(error.message) from None
+
+    async def drain(self, end_polls: Callable[[], None]) -> None:
+        """Stop every task by SIGTERM, protected or not, and wait for the last.
+
+        `end_polls` ends the long polls that are open: no worker has to wait for messages that will not come. It is
+        called again and again, since one may have been on its way.
+        """
+        stopped = [task.task_id for task in self.tasks.values() if task.stopped_at is None]
+        self.ecs.set_desired(0)
+        for task_id in stopped:
+            self.ecs.stop_task(task_id, "The local cloud is stopping")
+        ended = asyncio.ensure_future(
+            self.ecs.wait_until(lambda: all(self.tasks[task_id].stopped_at is not None for task_id in stopped))
+        )
+        try:
+            # First the signal, then the poll: who hears of them in this order begins no other.
+            while not (await asyncio.wait((ended,), timeout=END_POLLS_S))[0]:
+                end_polls()
+        finally:
+            ended.cancel()
+        self.left_badly = sum(1 for task_id in stopped if self.tasks[task_id].exit_code not in (0, None))
+
+    def terminate_again(self) -> None:
+        """Send SIGTERM once more to whatever still runs."""
+        for task in self.alive():
+            process = self.ecs.task_process(task.task_id)
+            if process is not None:
+                process.terminate()
