@@ -24,6 +24,8 @@ from forebay.rules.ecs_vocabulary import (
     SignalTask,
     StartTask,
     StopCode,
+    TaskNotStarted,
+    TaskStarted,
     TaskStatus,
 )
 from forebay.testing.ecs_world_process import FakeProcess
@@ -76,7 +78,7 @@ class Witness:
         if isinstance(fact, DesiredCountSet):
             self._desired = fact.count
             self._desired_ever = max(self._desired_ever, fact.count)
-        if fact is not None:
+        if fact is not None and not isinstance(fact, TaskStarted | TaskNotStarted):  # Those alone cause no starts.
             self._causes.append(self._world.time.now)
         view = self._world.scheduler.view()
         self._failed_tasks = view.deployments[0].failed_tasks
