@@ -4,8 +4,13 @@
 |---|---|
 | `/_forebay/chaos` | GET, PUT, POST, DELETE: see `cloud.chaos` |
 | `/_forebay/stats` | GET: requests by operation, refusals by code, messages, counts of each queue. DELETE: from zero |
+| `/_forebay/metrics` | GET, of all queues; `?queue=NAME` of one; `newest=N` with so many points only. See below |
 | `/_forebay/denied` | GET, PUT `{"denied": ["GetQueueAttributes", …]}`: answered with AccessDenied |
 | `/_forebay/modes` | PUT `{"url": …, "modes": {"is_sampled": true}}`; also `abandoned_polls_swallow`, `clock_ahead_s` |
+
+The metrics of a queue: `live`, its figures now, with counts since the start; `wait` (send to first receive) and `total`
+(send to delete), percentiles of the last minute in seconds; `points`, one a period, under CloudWatch's names;
+`period_s`. A queue that was inactive has no points for that time (`cloud.queue_metrics`).
 
 Rules kept here and nowhere else:
 
@@ -15,22 +20,26 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs
 
 from forebay.cloud.chaos import CHAOS_PATH, control
+from forebay.cloud.queue_metrics import POINTS_KEPT
+from forebay.cloud.queue_metrics_shown import shown_metrics
 from forebay.rules.queue_errors import ServiceFailure
 
 if TYPE_CHECKING:
     from forebay.cloud.sqs_server import SqsServer
 
 STATS_PATH = "/_forebay/stats"
+METRICS_PATH = "/_forebay/metrics"
 DENIED_PATH = "/_forebay/denied"
 MODES_PATH = "/_forebay/modes"
 
 
-def answer_control(server: SqsServer, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+def answer_control(server: SqsServer, method: str, path: str, query: str, body: bytes) -> tuple[int, dict[str, Any]]:
     """Carry out one control; return the status and the JSON of its answer."""
     try:
         match path, method:
@@ -41,6 +50,8 @@ def answer_control(server: SqsServer, method: str, path: str, body: bytes) -> tu
             case "/_forebay/stats", "DELETE":
                 server.counts.reset()
                 return 200, server.stats()
+            case "/_forebay/metrics", "GET":
+                return 200, _metrics(server, parse_qs(query))
             case "/_forebay/denied", "GET" | "PUT":
                 if method == "PUT":
                     server.deny(*_names(_object(body), "denied"))
@@ -49,12 +60,25 @@ def answer_control(server: SqsServer, method: str, path: str, body: bytes) -> tu
                 _set_modes(server, _object(body))
                 return 200, server.stats()
             case _:
-                known = ", ".join((CHAOS_PATH, STATS_PATH, DENIED_PATH, MODES_PATH))
+                known = ", ".join((CHAOS_PATH, STATS_PATH, METRICS_PATH, DENIED_PATH, MODES_PATH))
                 return 404, {"error": f"{method} {path}: there is no such control, only {known}"}
     except ServiceFailure as failure:
         return failure.http_status, {"error": failure.message}
     except ValueError as error:
         return 400, {"error": str(error)}
+
+
+def _metrics(server: SqsServer, wanted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the metrics of the queue that is asked for, or of all queues by name."""
+    newest = wanted.get("newest", [str(POINTS_KEPT)])[-1]
+    if not (newest.isascii() and newest.isdigit()):
+        raise ValueError(f"newest={newest!r}: how many points is a whole number")
+    registry = server.service.registry
+    shown = {
+        name: shown_metrics(server.metrics, registry.url(name), newest=int(newest))
+        for name in wanted.get("queue", sorted(registry.by_name))
+    }
+    return shown[wanted["queue"][-1]] if "queue" in wanted else {"queues": shown}
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
+
+from forebay.rules.queue_semantics import QueueService
 
 
 class Counts:
@@ -52,3 +55,16 @@ class Counts:
             self.messages["deleted"] += len(result.get("Successful", ())) if operation.endswith("Batch") else 1
         elif operation.startswith("SendMessage"):
             self.messages["sent"] += len(result.get("Successful", ())) if operation.endswith("Batch") else 1
+
+
+def queue_figures(service: QueueService, url: str, now: float) -> dict[str, Any]:
+    """Return what one queue holds now, as JSON takes it."""
+    attributes = service.get_queue_attributes(url, ["All"], now=now)
+    prefix = "ApproximateNumberOfMessages"
+    return {
+        "visible": int(attributes[prefix]),
+        "in_flight": int(attributes[prefix + "NotVisible"]),
+        "delayed": int(attributes[prefix + "Delayed"]),
+        "swallowed": service.registry.find(url).swallowed_count,
+        "modes": asdict(service.modes(url)),
+    }

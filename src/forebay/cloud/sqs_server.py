@@ -14,7 +14,6 @@ process: `python -m forebay.cloud.sqs_server --queue jobs`, which prints one lin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import timedelta
 from random import Random
 from types import TracebackType
@@ -25,9 +24,10 @@ from forebay.cloud.background import InThread
 from forebay.cloud.chaos import UNHARMED, Chaos, Effect, Strike
 from forebay.cloud.front_door import FrontDoor
 from forebay.cloud.http import Exchange
+from forebay.cloud.queue_metrics import QueueMetrics
 from forebay.cloud.sqs_answers import write_answer
 from forebay.cloud.sqs_control import answer_control
-from forebay.cloud.sqs_counts import Counts
+from forebay.cloud.sqs_counts import Counts, queue_figures
 from forebay.cloud.sqs_operations import Operations
 from forebay.cloud.sqs_protocol import Json, dumps, loads
 from forebay.cloud.sqs_refusals import check_signing_time, refuse_denied, refuse_struck
@@ -53,9 +53,11 @@ class SqsServer:
         seed: int = 0,
         clock: Clock | None = None,
         abandoned_polls_swallow: bool = False,
+        time_lapse: float = 1.0,
         door: FrontDoor | None = None,
     ) -> None:
-        """`port=0` lets the system choose. `seed` sets every die: ids, samples, chaos.
+        """`port=0` lets the system choose. `seed` sets every die: ids, samples, chaos. `time_lapse` shortens the minute
+        of the queue metrics, and nothing else.
 
         `door` is an open one that is shared with other services; without it the server has one of its own, on `port`.
         """
@@ -65,6 +67,7 @@ class SqsServer:
         self.service = QueueService(region, account, rng, epoch_ms=epoch_ms)
         self.chaos = Chaos(Random(seed + 1))
         self.counts = Counts()
+        self.metrics = QueueMetrics(self.service, self._clock, time_lapse=time_lapse)
         self.abandoned_polls_swallow = abandoned_polls_swallow
         """A long poll whose client has left goes on waiting, and what it gets is hidden in vain, as on AWS."""
         self.denied: frozenset[str] = frozenset()
@@ -84,6 +87,7 @@ class SqsServer:
         self.door.serve(SERVICE, self.accept)
         self.door.serve_path(CONTROLS, self._control)
         self.service.registry.endpoint = self.door.endpoint_url
+        self._hand_out()  # Sets the alarm: metrics are made whether anybody calls or not.
         return self
 
     async def __aexit__(
@@ -117,6 +121,12 @@ class SqsServer:
         """Create a queue and return its URL."""
         return self.service.create_queue(name, attributes, now=self._clock.now())
 
+    def end_polls(self) -> None:
+        """Answer every open long poll with nothing, now: whoever waits may leave. Later polls wait as ever."""
+        for queue in self.service.registry.by_name.values():
+            queue.end_waiters()
+        self._hand_out()
+
     def deny(self, *actions: str) -> None:
         """Answer these actions (and their batch forms) with AccessDenied from now on; replaces the earlier set."""
         self.denied = frozenset(actions)
@@ -132,21 +142,11 @@ class SqsServer:
 
     def stats(self) -> Json:
         """What has been asked of the server so far, and what it holds now."""
+        now = self._clock.now()
         return {
             **self.counts.shown(),
             "polls_open": len(self._open_polls),
-            "queues": {url: self._queue_stats(url) for url in self.service.registry.list_urls()[0]},
-        }
-
-    def _queue_stats(self, url: str) -> Json:
-        attributes = self.service.get_queue_attributes(url, ["All"], now=self._clock.now())
-        prefix = "ApproximateNumberOfMessages"
-        return {
-            "visible": int(attributes[prefix]),
-            "in_flight": int(attributes[prefix + "NotVisible"]),
-            "delayed": int(attributes[prefix + "Delayed"]),
-            "swallowed": self.service.registry.find(url).swallowed_count,
-            "modes": asdict(self.service.modes(url)),
+            "queues": {url: queue_figures(self.service, url, now) for url in self.service.registry.list_urls()[0]},
         }
 
     # ── a request ──────────────────────────────────────────────────────────────────────────────────────────
@@ -171,15 +171,16 @@ class SqsServer:
 
         if exchange.is_gone:
             return  # A late request whose client left meanwhile never arrived.
+        now = self._clock.now()
         try:
+            params = _params(exchange)
+            self.metrics.touch(params.get("QueueUrl") or params.get("QueueName"), now)
             refuse_denied(operation, self.denied, strike, self.service.region)
             if self.clock_ahead_s:
                 there = self._clock.utc() + timedelta(seconds=self.clock_ahead_s)
                 check_signing_time(exchange.headers.get("x-amz-date", ""), there)
             refuse_struck(strike)
-            result = call_struck(
-                self._operations, operation, _params(exchange), strike, self.chaos.rng, self._clock.now()
-            )
+            result = call_struck(self._operations, operation, params, strike, self.chaos.rng, now)
         except ServiceFailure as failure:
             answer(failure)
         else:
@@ -191,7 +192,7 @@ class SqsServer:
         self._hand_out()
 
     def _control(self, exchange: Exchange) -> None:
-        status, shown = answer_control(self, exchange.method, exchange.path, exchange.body)
+        status, shown = answer_control(self, exchange.method, exchange.path, exchange.query, exchange.body)
         exchange.answer(status, dumps(shown), content_type="application/json")
         self._hand_out()
 
