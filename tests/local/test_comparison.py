@@ -102,6 +102,17 @@ def test_a_comparison_that_is_done_draws_no_more(played: Played) -> None:
     assert played.twice.figures()["at_once"]["points"] == points
 
 
+def test_the_tasks_of_a_side_are_still_told_when_they_have_been_stopped(played: Played) -> None:
+    played.twice.look(0.0)
+    for side in (played.many, played.few):
+        side.play(busy=0, left=0, finished=20)
+    played.twice.look(1.0)
+
+    played.many.tasks = played.few.tasks = 0
+
+    assert (played.twice.figures()["at_once"]["tasks"], played.twice.figures()["smoothed"]["tasks"]) == (4, 1)
+
+
 def test_each_point_holds_the_slots_there_are_and_those_at_work(played: Played) -> None:
     played.many.play(busy=20, left=0, finished=0)
 

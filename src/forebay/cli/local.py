@@ -20,6 +20,7 @@ from forebay.errors import SettingsError
 
 if TYPE_CHECKING:
     from forebay.local.plan import LocalPlan, Spike
+    from forebay.local.port import Picture
     from forebay.local.runtime import View
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -122,7 +123,7 @@ def local(
     from forebay.local.plan import LocalPlan
 
     plan = LocalPlan(
-        run_arguments=[*([target] if target is not None else _sample_options(options)), *options],
+        run_arguments=[*([target] if target is not None else _sample_options(options, count_max)), *options],
         is_sample=target is None,
         count_min=count_min,
         count_max=count_max,
@@ -170,8 +171,8 @@ class _Lines:
     def task_line(self, line: str, *, is_warning: bool) -> None:  # noqa: ARG002 - shown in any case
         console.tell(line.removesuffix("\n"))
 
-    def show(self, _picture: object) -> None:
-        raise AssertionError("lines show no pictures")
+    def show(self, picture: Picture) -> None:
+        raise AssertionError(f"lines show no pictures, not even of {picture['endpoint']}")
 
 
 # ── options ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -236,12 +237,16 @@ def _drain_of(options: Sequence[str], environment: Mapping[str, str]) -> float |
         return None
 
 
-def _sample_options(options: Sequence[str]) -> list[str]:
-    """Return what the sample worker gets beside the user's options: the article's cycle, and few slots."""
+def _sample_options(options: Sequence[str], count_max: int) -> list[str]:
+    """Return what the sample worker gets beside the user's options: few slots, and the article's cycle if it is alone.
+
+    The article's worker is protected while it is idle as well. With several tasks that would keep ECS from ever taking
+    an idle one.
+    """
     from forebay.local.plan import SAMPLE_SLOTS
 
     named = {option.partition("=")[0] for option in options}
     return [
-        *(["--protect", "always"] if "--protect" not in named else []),
+        *(["--protect", "always"] if "--protect" not in named and count_max == 1 else []),
         *(["--slots", str(SAMPLE_SLOTS)] if "--slots" not in named else []),
     ]

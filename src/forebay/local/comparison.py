@@ -61,6 +61,8 @@ class _Drawn:
     task_s: float = 0.0
     busy_slot_s: float = 0.0
     done: int = 0
+    tasks: int = 0
+    """The most that there were: they are ended when both sides are done."""
     finished_after_s: float | None = None
 
     def look(self, at_s: float, since_last_s: float, jobs: int) -> None:
@@ -70,13 +72,14 @@ class _Drawn:
         self.task_s += tasks * since_last_s
         self.busy_slot_s += busy * since_last_s
         self.done = self.side.done()
+        self.tasks = max(self.tasks, tasks)
         if self.finished_after_s is None and self.done >= jobs:
             self.finished_after_s = at_s
 
     def figures(self) -> ComparisonSide:
         return {
             "title": self.title,
-            "tasks": self.side.running_tasks(),
+            "tasks": self.tasks,
             "slots": SLOTS,
             "points": self.points,
             "waiting": self.waiting,

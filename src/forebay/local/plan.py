@@ -2,7 +2,7 @@
 
 Rules kept here and nowhere else:
 
-1. The sample worker gets ten slots a task and the article's cycle of protection, unless its options say otherwise.
+1. The sample worker gets ten slots a task, unless its options say otherwise.
 2. The scaling law is to keep the wait below `LATENCY_S`; what that means in messages a task follows from the slots and
    from how long a job takes (facts/scaling.md section 2).
 """
