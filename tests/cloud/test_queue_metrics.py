@@ -130,6 +130,23 @@ def test_a_scaling_law_reads_the_period_that_has_just_ended_or_nothing() -> None
     assert (reading.at, reading.visible, reading.sent, reading.oldest_age_s) == (60.0, 1, 1, 60.0)
 
 
+def test_only_a_fifo_queue_shows_what_fifo_queues_have() -> None:
+    with SqsServer.in_thread() as running:
+        port = running.service.port
+        running.call(lambda server: server.create_queue("jobs"))
+        url = running.call(lambda server: server.create_queue("jobs.fifo", FifoQueue="true"))
+        with Wire(port) as wire:
+            for _ in range(2):
+                message = {"MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": "once"}
+                wire.call("SendMessage", {"QueueUrl": url, **message})
+            wire.call("ReceiveMessage", {"QueueUrl": url})
+        shown = control(port, "GET", "/_forebay/metrics").json["queues"]
+
+    names = ("NumberOfDeduplicatedSentMessages", "ApproximateNumberOfGroupsWithInflightMessages")
+    assert [shown["jobs.fifo"]["live"][name] for name in names] == [1, 1]
+    assert not set(names) & set(shown["jobs"]["live"])
+
+
 def test_the_server_shows_metrics_and_makes_points_by_itself() -> None:
     """Nobody calls between the send and the look: the alarm ends the periods."""
     with SqsServer.in_thread(time_lapse=1_000) as running:

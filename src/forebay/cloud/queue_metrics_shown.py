@@ -22,7 +22,10 @@ def shown_metrics(metrics: QueueMetrics, url: str, *, newest: int = POINTS_KEPT)
     points = metrics.points(url)
     return {
         "period_s": metrics.period_s,
-        "live": {**shown_gauges(live.gauges), **shown_counts(live.totals)},
+        "live": {
+            **shown_gauges(live.gauges),
+            **shown_counts(live.totals, is_fifo=live.gauges.locked_groups is not None),
+        },
         "wait": asdict(metrics.wait(url)),
         "total": asdict(metrics.total(url)),
         "points": [shown_point(one) for one in points[max(0, len(points) - newest) :]],
@@ -35,7 +38,7 @@ def shown_point(point: Point) -> dict[str, Any]:
         "at": point.at,
         "at_utc": f"{datetime.fromtimestamp(point.at_unix_ms / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         **shown_gauges(point.gauges),
-        **shown_counts(point.counts),
+        **shown_counts(point.counts, is_fifo=point.gauges.locked_groups is not None),
     }
     if point.sent_bytes_max is not None:
         shown["SentMessageSize"] = {
@@ -54,14 +57,20 @@ def shown_gauges(gauges: Gauges) -> dict[str, Any]:
         "ApproximateNumberOfMessagesNotVisible": gauges.in_flight,
         "ApproximateNumberOfMessagesDelayed": gauges.delayed,
         "ApproximateAgeOfOldestMessage": gauges.oldest_age_s,
+        **(
+            {"ApproximateNumberOfGroupsWithInflightMessages": gauges.locked_groups}
+            if gauges.locked_groups is not None
+            else {}
+        ),
     }
 
 
-def shown_counts(counts: Totals) -> dict[str, Any]:
+def shown_counts(counts: Totals, *, is_fifo: bool) -> dict[str, Any]:
     """Return how many of what there was."""
     return {
         "NumberOfMessagesSent": counts.sent,
         "NumberOfMessagesReceived": counts.received,
         "NumberOfMessagesDeleted": counts.deleted,
         "NumberOfEmptyReceives": counts.empty_receives,
+        **({"NumberOfDeduplicatedSentMessages": counts.deduplicated} if is_fifo else {}),
     }

@@ -47,6 +47,8 @@ class Gauges:
     in_flight: int
     delayed: int
     oldest_age_s: float
+    locked_groups: int | None = None
+    """Groups with a message in flight, of a FIFO queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +158,14 @@ class Tally:
         """A message has come from another queue, because it was received too often there."""
         self.arrivals.add_moved(message, now, live)
 
-    def note_receive(self, leased: Sequence[StoredMessage], now: float) -> None:
-        """These messages are about to be delivered; their receive counts do not count this delivery yet."""
+    def note_receive(self, leased: Sequence[StoredMessage], now: float, *, is_end: bool) -> None:
+        """These messages are about to be delivered; their receive counts do not count this delivery yet.
+
+        `is_end`: the receive ends with them, even when there are none. A long poll goes on waiting.
+        """
+        if not leased:
+            self.empty_receives += is_end
+            return
         self.received += len(leased)
         sent_at, count = 0.0, 0
         for message in leased:
@@ -190,6 +198,10 @@ class Tally:
 
 def gauges(queue: StandardQueue, now: float) -> Gauges:
     """Return what is to be seen of a queue at `now`."""
+    from forebay.rules.queue_fifo import (
+        FifoQueue,
+    )  # Not at the top: every queue has a tally, so that would be a circle.
+
     visible, in_flight, delayed = queue.counts().values()
     oldest_at = queue.tally.arrivals.oldest_at(receives_max=NEVER if queue.is_fifo else POISON_RECEIVES - 1)
     return Gauges(
@@ -197,6 +209,7 @@ def gauges(queue: StandardQueue, now: float) -> Gauges:
         in_flight=in_flight,
         delayed=delayed,
         oldest_age_s=0.0 if oldest_at is None else max(0.0, now - oldest_at),
+        locked_groups=queue.locked_groups if isinstance(queue, FifoQueue) else None,
     )
 
 

@@ -124,10 +124,7 @@ class StandardQueue:
                 break
             if self._is_deliverable(message, now):
                 leased.append(message)
-        if leased:
-            self.tally.note_receive(leased, now)
-        elif may_miss:
-            self.tally.empty_receives += 1
+        self.tally.note_receive(leased, now, is_end=may_miss)
         return [self._lease(message, now, visibility_s) for message in leased]
 
     def _is_deliverable(self, message: StoredMessage, now: float) -> bool:
