@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from forebay import platform
 from forebay.cli import console
+from forebay.cli.local_options import counts_of, drain_of, sample_options, spike_of, without_log
 from forebay.cli.target import load
 from forebay.errors import SettingsError
 
 if TYPE_CHECKING:
-    from forebay.local.plan import LocalPlan, Spike
+    from forebay.local.plan import LocalPlan
     from forebay.local.port import Picture
     from forebay.local.runtime import View
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 TASKS_DEFAULT = "1-4"
-TASKS_MAX = 100
 SPIKE_DEFAULT = "20:500"
-SPIKE_JOBS_MAX = 1_000_000
-SPIKE_MS_MAX = 39_600_000
-"""The longest job of the sample worker: eleven hours."""
 
 EPILOG = """\b
 Examples:
@@ -118,12 +113,12 @@ def local(
         raise SettingsError("--open shows the page that --no-page leaves out: give one of them")
     count_min, count_max = counts_of(tasks)
     is_on_terminal = platform.is_terminal(sys.stdout)
-    log, options = _without_log(options, os.environ)
+    log, options = without_log(options, os.environ)
 
     from forebay.local.plan import LocalPlan
 
     plan = LocalPlan(
-        run_arguments=[*([target] if target is not None else _sample_options(options, count_max)), *options],
+        run_arguments=[*([target] if target is not None else sample_options(options, count_max)), *options],
         is_sample=target is None,
         count_min=count_min,
         count_max=count_max,
@@ -135,7 +130,7 @@ def local(
         data=data,
         time_lapse=time_lapse,
         start_delay_s=cold_start,
-        drain_s=_drain_of(options, os.environ),
+        drain_s=drain_of(options, os.environ),
         log=log,
         environment=dict(os.environ),
     )
@@ -173,80 +168,3 @@ class _Lines:
 
     def show(self, picture: Picture) -> None:
         raise AssertionError(f"lines show no pictures, not even of {picture['endpoint']}")
-
-
-# ── options ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def counts_of(text: str) -> tuple[int, int]:
-    """Return MIN and MAX of `--tasks`. Raises SettingsError."""
-    match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", text.strip())
-    if match is None:
-        raise SettingsError(f"--tasks {text!r} is neither MIN-MAX, such as 0-8, nor a number of tasks")
-    low = int(match[1])
-    high = int(match[2]) if match[2] is not None else low
-    if not low <= high or not 1 <= high <= TASKS_MAX:
-        raise SettingsError(f"--tasks {text}: MIN must not be above MAX, and MAX is 1 to {TASKS_MAX}")
-    return low, high
-
-
-def spike_of(text: str) -> Spike | None:
-    """Return the N and MS of `--spike`; None for no jobs. Raises SettingsError."""
-    from forebay.local.plan import Spike
-
-    if text.strip() == "0":
-        return None
-    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text.strip())
-    if match is None:
-        raise SettingsError(f"--spike {text!r} is not N:MS, such as 100:500 for 100 jobs of half a second")
-    count, job_ms = int(match[1]), int(match[2])
-    if count > SPIKE_JOBS_MAX or job_ms > SPIKE_MS_MAX:
-        raise SettingsError(f"--spike {text}: at most {SPIKE_JOBS_MAX:,} jobs of at most {SPIKE_MS_MAX:,} milliseconds")
-    return Spike(count, job_ms) if count else None
-
-
-def _without_log(options: Sequence[str], environment: Mapping[str, str]) -> tuple[Literal["text", "json"], list[str]]:
-    """Take `--log` out of the options: the tasks speak JSON to us, and we speak to the user."""
-    kept: list[str] = []
-    chosen = environment.get("FOREBAY_LOG", "text")
-    waiting = iter(options)
-    for option in waiting:
-        name, equals, value = option.partition("=")
-        if name == "--log":
-            chosen = value if equals else next(waiting, "")
-        else:
-            kept.append(option)
-    if chosen not in ("text", "json"):
-        raise SettingsError(f"--log {chosen!r} is neither text nor json")
-    return ("json" if chosen == "json" else "text"), kept
-
-
-def _drain_of(options: Sequence[str], environment: Mapping[str, str]) -> float | None:
-    """Return the tasks' `--drain` as far as it can be seen from here; None when it is left to the default.
-
-    A value that is no number is the task's to complain of.
-    """
-    text = environment.get("FOREBAY_DRAIN", "")
-    for place, option in enumerate(options):
-        name, equals, value = option.partition("=")
-        if name == "--drain":
-            text = value if equals else "".join(options[place + 1 : place + 2])
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _sample_options(options: Sequence[str], count_max: int) -> list[str]:
-    """Return what the sample worker gets beside the user's options: few slots, and the article's cycle if it is alone.
-
-    The article's worker is protected while it is idle as well. With several tasks that would keep ECS from ever taking
-    an idle one.
-    """
-    from forebay.local.plan import SAMPLE_SLOTS
-
-    named = {option.partition("=")[0] for option in options}
-    return [
-        *(["--protect", "always"] if "--protect" not in named and count_max == 1 else []),
-        *(["--slots", str(SAMPLE_SLOTS)] if "--slots" not in named else []),
-    ]

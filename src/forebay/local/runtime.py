@@ -116,6 +116,7 @@ class LocalRun:
         """Return when the run is to end, and say once that everything is done."""
         is_told = False
         while not self._stop.is_set() and cloud.refused_settings is None:
+            cloud.check()
             if cloud.is_drained():
                 if self._plan.leave_when_drained:
                     return

@@ -27,12 +27,11 @@ from forebay.local.figures import (
     task_figures,
     utc_text,
 )
+from forebay.local.heard import Heard
 from forebay.local.output import event_of
 from forebay.local.port import ControlError, QueueFigures, ServiceFigures, Told
-from forebay.local.task_events import TaskTally
 from forebay.rules.ecs_refusals import SchedulerRefusal
 from forebay.rules.ecs_vocabulary import ServiceEvent, ServicePlan, TaskRecord
-from forebay.rules.queue_latencies import Latencies
 
 RECEIVES_MAX = 15
 DEAD_RETENTION_S = 1_209_600
@@ -71,8 +70,7 @@ class WorkedService:
         self._sqs = sqs
         self._cluster = cluster
         self._on_line = on_line
-        self._tallies: dict[str, TaskTally] = {}
-        self._run = Latencies()
+        self.heard = Heard()
         self.autoscaler: Autoscaler | None = None
         self.left_badly = 0
         """Tasks that were asked to stop at the end and did not exit with 0."""
@@ -87,7 +85,7 @@ class WorkedService:
             order.plan,
             order.command,
             {**order.environment, "FOREBAY_QUEUE_URL": self.queue_url},
-            on_line=self._heard,
+            on_line=self._spoken,
         )
 
     async def remove(self) -> None:
@@ -99,19 +97,13 @@ class WorkedService:
         for url in (self.queue_url, self.dead_url):
             self._sqs.service.delete_queue(url, now=now)
 
-    def _heard(self, task_id: str, line: bytes) -> None:
+    def _spoken(self, task_id: str, line: bytes) -> None:
         event = event_of(line)
         if event is not None:
-            tally = self._tallies.setdefault(task_id, TaskTally())
-            for lasted_s, count in tally.feed(event):
-                self._run.add(lasted_s, self._cluster.clock.now(), count)
+            self.heard.feed(task_id, event, self._cluster.clock.now())
         self._on_line(task_id, line, event)
 
     # ── what the tasks say ─────────────────────────────────────────────────────────────────────────────────
-
-    def tally(self, task_id: str) -> TaskTally:
-        """What a task has told; nothing so far, for one that has not spoken."""
-        return self._tallies.get(task_id) or TaskTally()
 
     @property
     def tasks(self) -> Mapping[str, TaskRecord]:
@@ -123,37 +115,16 @@ class WorkedService:
 
     def slots(self) -> int:
         """Of one task, as the newest has told, or as they were ordered."""
-        told = [tally.slots for tally in self._tallies.values() if tally.slots]
-        return told[-1] if told else self.order.slots or 0
-
-    def ledger(self) -> dict[str, int]:
-        """All tasks' columns, summed."""
-        total: dict[str, int] = {}
-        for tally in self._tallies.values():
-            for column, count in tally.ledger.items():
-                total[column] = total.get(column, 0) + count
-        return total
-
-    def ledgers(self) -> int:
-        """How many tasks have ended with a ledger."""
-        return sum(1 for tally in self._tallies.values() if tally.has_stopped)
+        return self.heard.slots() or self.order.slots or 0
 
     def killed(self) -> int:
         """How many tasks have worked, and ended without a ledger."""
-        return sum(
-            1
-            for task_id, tally in self._tallies.items()
-            if tally.has_started and not tally.has_stopped and not self._is_alive(task_id)
-        )
-
-    def _is_alive(self, task_id: str) -> bool:
-        task = self.tasks.get(task_id)
-        return task is not None and task.stopped_at is None
+        return self.heard.killed({task.task_id for task in self.tasks.values() if task.stopped_at is None})
 
     def refused_settings(self) -> int | None:
         """The exit status of a task that would not start at all because of how it was asked to; None: none has."""
         for task in self.tasks.values():
-            if task.exit_code == USAGE_STATUS and not self.tally(task.task_id).has_started:
+            if task.exit_code == USAGE_STATUS and not self.heard.of(task.task_id).has_started:
                 return task.exit_code
         return None
 
@@ -165,20 +136,20 @@ class WorkedService:
     # ── what a comparison asks ─────────────────────────────────────────────────────────────────────────────
 
     def are_ready(self) -> bool:
-        ready = [task for task in self.alive() if self.tally(task.task_id).has_started]
+        ready = [task for task in self.alive() if self.heard.of(task.task_id).has_started]
         return len(ready) == self.order.plan.desired_count
 
     def running_tasks(self) -> int:
         return len(self.alive())
 
     def busy_slots(self) -> int:
-        return sum(self.tally(task.task_id).running_jobs for task in self.alive())
+        return sum(self.heard.of(task.task_id).running_jobs for task in self.alive())
 
     def waiting(self) -> int:
         return self._sqs.service.registry.find(self.queue_url).shelves.visible
 
     def done(self) -> int:
-        return self.ledger().get("succeeded", 0)
+        return self.heard.ledger().get("succeeded", 0)
 
     # ── what the page shows ────────────────────────────────────────────────────────────────────────────────
 
@@ -215,11 +186,11 @@ class WorkedService:
             "scaling_target": None if scaler is None else scaler.target,
             "queue": self.queue_figures(),
             "wait": percentiles_figures(self._sqs.metrics.wait(self.queue_url)),
-            "run": percentiles_figures(self._run.percentiles(now)),
+            "run": percentiles_figures(self.heard.run(now)),
             "task_seconds": round(self._task_s, 1),
             "busy_slot_seconds": round(self._busy_slot_s, 1),
-            "ledger": self.ledger(),
-            "tasks": [task_figures(task, self.ecs, self.tally(task.task_id), now) for task in view.tasks],
+            "ledger": self.heard.ledger(),
+            "tasks": [task_figures(task, self.ecs, self.heard.of(task.task_id), now) for task in view.tasks],
             "deployments": [deployment_figures(one, view.tasks) for one in view.deployments],
             "events": self._told_events(view.events),
             "decisions": [] if scaler is None else scaler.told(),

@@ -1,0 +1,149 @@
+"""The parts of the local cloud, put together: SQS and ECS behind one port, the main service, its producer and scaler.
+
+Rules kept here and nowhere else:
+
+1. A task is started as a container is: the same command, told of its surroundings by the same variables. Nothing in it
+   knows that the cloud is local.
+2. What was begun is ended in the opposite order, whatever went wrong between.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+
+from forebay.cloud.ecs_cluster import LocalCluster
+from forebay.cloud.ecs_server import EcsServer
+from forebay.cloud.front_door import FrontDoor
+from forebay.cloud.sqs_server import SqsServer
+from forebay.local.autoscaler import Autoscaler, law_settings
+from forebay.local.output import Output
+from forebay.local.plan import LATENCY_S, SAMPLE_SLOTS, LocalPlan
+from forebay.local.sending import Producer
+from forebay.local.service import ServiceOrder, WorkedService
+from forebay.rules.ecs_vocabulary import ServicePlan
+
+MAIN = "worker"
+QUEUE = "jobs"
+ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+"""Any credentials will do. boto3 reads the second of the Region's variables, other SDKs the first."""
+
+TaskLine = Callable[[str, Mapping[str, object] | None], None]
+"""Gets a task's line as it is to be shown, and the event that it tells."""
+
+
+class Assembly:
+    """The parts. Lives on the running asyncio loop, from `async with` to its end."""
+
+    main: WorkedService
+    producer: Producer
+    autoscaler: Autoscaler
+
+    def __init__(self, plan: LocalPlan, endpoint_port: int, on_line: TaskLine) -> None:
+        self.plan = plan
+        self.door = FrontDoor(port=endpoint_port)
+        self.sqs = SqsServer(door=self.door, time_lapse=plan.time_lapse)
+        self.cluster = LocalCluster(log_folder=None if plan.data is None else plan.data / "logs")
+        self._on_line = on_line
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Assembly:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.door)
+            await stack.enter_async_context(self.sqs)
+            await stack.enter_async_context(self.cluster)
+            ecs = EcsServer(self.cluster)
+            self.door.serve(ecs.SERVICE, ecs.accept)
+            show = self._shower(names_tasks=self.plan.count_max > 1)
+            self.main = WorkedService(self._order(), sqs=self.sqs, cluster=self.cluster, on_line=show)
+            self.producer = Producer(self.main.queue_url, self.for_programs())
+            stack.push_async_callback(self.producer.aclose)
+            self.main.autoscaler = self.autoscaler = self._scaled(self.main)
+            stack.push_async_callback(self.autoscaler.aclose)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, at)
+
+    def _order(self) -> ServiceOrder:
+        plan = self.plan
+        return ServiceOrder(
+            plan=ServicePlan(
+                name=MAIN,
+                desired_count=plan.count_min,
+                stop_timeout_s=plan.stop_timeout_s,
+                start_delay_s=plan.start_delay_s,
+            ),
+            queue=QUEUE,
+            command=worker_command(plan.run_arguments),
+            environment=self.for_tasks(),
+            count_min=plan.count_min,
+            count_max=plan.count_max,
+        )
+
+    def _scaled(self, service: WorkedService) -> Autoscaler:
+        """Begin to scale the main service."""
+        plan = self.plan
+        return Autoscaler(
+            service.ecs,
+            sqs=self.sqs,
+            cluster=self.cluster,
+            queue_url=service.queue_url,
+            settings=law_settings(
+                count_min=plan.count_min,
+                count_max=plan.count_max,
+                latency_s=LATENCY_S,
+                slots=SAMPLE_SLOTS,
+                job_s=plan.job_s,
+            ),
+            time_lapse=plan.time_lapse,
+        )
+
+    def _shower(self, *, names_tasks: bool) -> Callable[[str, bytes, Mapping[str, object] | None], None]:
+        """Return what shows the lines of a service's tasks."""
+        event_now: list[Mapping[str, object] | None] = [None]
+        output = Output(
+            lambda line: self._on_line(line, event_now[0]),
+            log=self.plan.log,
+            names_tasks=names_tasks,
+            tells_its_own=self.plan.is_sample,
+        )
+
+        def show(task_id: str, line: bytes, event: Mapping[str, object] | None) -> None:
+            event_now[0] = event
+            output.task_line(task_id, line, event)
+
+        return show
+
+    # ── addresses ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def for_tasks(self) -> dict[str, str]:
+        """Return the variables that point a task at SQS, beside those of its user."""
+        # Tasks of one machine cannot all have the port that a single worker was given.
+        kept = {name: value for name, value in self.plan.environment.items() if name != "FOREBAY_HEALTH"}
+        return {**kept, "AWS_ENDPOINT_URL_SQS": self.door.endpoint_url, **ACCOUNT}
+
+    def for_programs(self) -> dict[str, str]:
+        """Return the variables that point boto3, the AWS CLI and `forebay send` here."""
+        url = self.door.endpoint_url
+        return {
+            "AWS_ENDPOINT_URL_SQS": url,
+            "AWS_ENDPOINT_URL_ECS": url,
+            **ACCOUNT,
+            "FOREBAY_QUEUE_URL": self.main.queue_url,
+        }
+
+
+def worker_command(run_arguments: Sequence[str]) -> list[str]:
+    """Return the command of a task: what a container would run, speaking JSON."""
+    return [sys.executable, "-m", "forebay.cli.main", "run", *run_arguments, "--log", "json"]
