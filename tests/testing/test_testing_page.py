@@ -1,4 +1,4 @@
-"""docs/testing.md is executed as it stands: its blocks are a project, and its project passes."""
+"""The page on testing is executed as it stands: its blocks are a project, and its project passes."""
 
 from __future__ import annotations
 
