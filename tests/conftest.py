@@ -18,7 +18,7 @@ settings.register_profile("new", deadline=None, print_blob=True)
 settings.load_profile("new" if os.environ.get("FOREBAY_EXAMPLES") == "new" else "same")
 
 for name in [name for name in os.environ if name.startswith(("AWS_", "ECS_", "FOREBAY_", "COPILOT_", "QUEUE_"))]:
-    if name != "FOREBAY_EXAMPLES":
+    if name not in ("FOREBAY_EXAMPLES", "FOREBAY_CHROMIUM"):
         del os.environ[name]
 
 os.environ.update(
