@@ -80,3 +80,17 @@ def test_json_lines_stay_objects_and_say_which_task_they_are_from() -> None:
 def test_a_line_that_is_no_event_passes_through(line: str) -> None:
     assert told(line) == line + "\n"
     assert told(line, log="json") == line + "\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event":"order","at":"yesterday"}',
+        '{"event":"order","at":"2026-11-24T10:00:00"}',
+        '{"event":"\\ud800","at":"2026-11-24T10:00:00Z"}',
+        '{"event":"order","at":"2026-11-24T10:00:00Z","n":' + "[" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_json_of_the_users_own_passes_through_however_like_ours_it_looks(line: str, log: str) -> None:
+    assert told(line, log=log) == line + "\n"

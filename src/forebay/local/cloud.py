@@ -99,13 +99,10 @@ class Cloud:
                 pass
             last_at = now
 
-    def check(self) -> None:
-        """Raise what has ended one of the parts that should never end: a bug of ours."""
-        for task in self._running:
-            if task.done() and not task.cancelled():
-                task.result()
-        if self._parts.autoscaler.failure is not None:
-            raise self._parts.autoscaler.failure
+    def failure(self) -> BaseException | None:
+        """What has ended one of the parts that should never end: a bug of ours. None: nothing has."""
+        ended = [task.exception() for task in self._running if task.done() and not task.cancelled()]
+        return next((error for error in ended if error is not None), self._parts.autoscaler.failure)
 
     def _services(self) -> list[WorkedService]:
         return [self.main, *(self._contest.services() if self._contest is not None else ())]

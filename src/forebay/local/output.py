@@ -22,17 +22,28 @@ SHORT = 8
 
 
 def event_of(line: bytes) -> dict[str, object] | None:
-    """Return the event that a line holds, or None when it holds none of ours."""
+    """Return the event that a line holds, or None when it holds none of ours: a user's own JSON has other fields."""
     if not line.startswith(b"{"):
         return None
     try:
         value: object = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
         return None
     event = cast("dict[str, object]", value)
-    return event if isinstance(event.get("event"), str) and isinstance(event.get("at"), str) else None
+    return event if _is_text(event.get("event")) and _is_instant(event.get("at")) else None
+
+
+def _is_instant(at: object) -> bool:
+    try:
+        return isinstance(at, str) and datetime.fromisoformat(at).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _is_text(name: object) -> bool:
+    return isinstance(name, str) and name.isprintable()
 
 
 class Output:

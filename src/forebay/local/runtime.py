@@ -6,25 +6,29 @@ Rules kept here and nowhere else:
    within a twentieth of a second is the first one's echo.
 2. Drained means that something was sent and nothing is visible, in flight or delayed any more.
 3. A worker that refuses its own settings (exit status 2) would only refuse them again: it ends the run.
-4. The exit status is 2 for such a worker, else 1 when jobs were given up, when a task left badly at the end or when it
-   was stopped at once, else 0.
+4. The exit status is 2 for such a worker, else 1 when jobs were given up, when a task left badly at the end, when the
+   spike was not taken or when it was stopped at once, else 0.
+5. What fails where nobody waits for it (in a callback of the loop, in a task of ours, in the view) is not passed over:
+   it stops the run at once and is raised when everything has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import webbrowser
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from forebay.errors import SettingsError
+from forebay.local.browser import open_in_browser
 from forebay.local.cloud import Cloud
+from forebay.local.port import ControlError
 from forebay.local.ports import BoundPorts, bind
 from forebay.local.summary import summary
 from forebay.observability.events import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from forebay.local.plan import LocalPlan
     from forebay.local.port import Picture
@@ -65,6 +69,8 @@ class LocalRun:
         self._stop = asyncio.Event()
         self._stop_at_once = asyncio.Event()
         self._signalled_at = 0.0
+        self._failure: BaseException | None = None
+        self._is_spike_taken = True
 
     async def run(self) -> int:
         """Run until drained or stopped; return the exit status. Raises SettingsError for ports and folders."""
@@ -72,16 +78,30 @@ class LocalRun:
         if ports.remark:
             self._view.tell(ports.remark)
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._unheard)
         async with AsyncExitStack() as stack:
-            cloud = await stack.enter_async_context(Cloud(self._plan, ports.endpoint_port, self._task_line))
             for number in STOPPING_SIGNALS:
                 loop.add_signal_handler(number, self._signalled)
             stack.callback(_ignore_signals, loop)
-            if self._plan.has_page:
-                await self._open_page(stack, cloud, ports)
+            cloud = await self._open(stack, ports)
             self._tell_surroundings(cloud)
             await self._work(cloud)
-            return self._told(cloud)
+            status = self._told(cloud)
+        if self._failure is not None:
+            raise self._failure
+        return status
+
+    async def _open(self, stack: AsyncExitStack, ports: BoundPorts) -> Cloud:
+        """Begin to serve. Raises SettingsError when that cannot be."""
+        cloud = Cloud(self._plan, ports.endpoint_port, self._task_line)
+        try:
+            await stack.enter_async_context(cloud)
+            if self._plan.has_page:
+                await self._open_page(stack, cloud, ports)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise SettingsError(f"the local cloud cannot begin to listen: {reason}; try another --port") from error
+        return cloud
 
     async def _open_page(self, stack: AsyncExitStack, cloud: Cloud, ports: BoundPorts) -> None:
         from forebay.local.page import Page
@@ -89,8 +109,7 @@ class LocalRun:
         page = await stack.enter_async_context(Page(cloud, ports.page_port))
         self._view.tell(f"The page: {page.url}")
         if self._plan.opens_page:
-            # A browser may take seconds to come back to us.
-            await asyncio.get_running_loop().run_in_executor(None, webbrowser.open, page.url)
+            open_in_browser(page.url, on_failure=lambda: self._view.tell(f"No browser could be opened: see {page.url}"))
 
     def _tell_surroundings(self, cloud: Cloud) -> None:
         self._view.tell("SQS and ECS on this machine. For boto3, the AWS CLI and `forebay send` in another terminal:")
@@ -100,24 +119,47 @@ class LocalRun:
 
     async def _work(self, cloud: Cloud) -> None:
         """Send the spike, wait until there is a reason to leave, and drain."""
-        looking = asyncio.ensure_future(self._show_pictures(cloud)) if self._view.shows_pictures else None
+        beside = [asyncio.ensure_future(self._guarded(self._send_spike(cloud)))]
+        if self._view.shows_pictures:
+            beside.append(asyncio.ensure_future(self._guarded(self._show_pictures(cloud))))
         try:
-            if self._plan.spike is not None:
-                spike = self._plan.spike
-                taken = await cloud.send(spike.count, spike.job_ms)
-                self._view.tell(f"{taken} jobs sent to {cloud.queue_url}")
-            await self._until_over(cloud)
+            await self._until_over(cloud, beside[0])
+            beside[0].cancel()
             await self._drain(cloud)
         finally:
-            if looking is not None:
-                looking.cancel()
+            for one in beside:
+                one.cancel()
+            await asyncio.wait(beside)
 
-    async def _until_over(self, cloud: Cloud) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for; its failure is the run's."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - rule 5: it is raised by `run`
+            self._fail(error)
+
+    async def _send_spike(self, cloud: Cloud) -> None:
+        spike = self._plan.spike
+        if spike is None:
+            return
+        try:
+            taken = await cloud.send(spike.count, spike.job_ms)
+        except ControlError as error:
+            self._is_spike_taken = False
+            self._view.tell(f"the spike was not sent as a whole: {error}")
+            if self._plan.leave_when_drained and not cloud.figures().sent:
+                self._stop.set()
+        else:
+            self._view.tell(f"{taken} jobs sent to {cloud.queue_url}")
+
+    async def _until_over(self, cloud: Cloud, sending: asyncio.Future[None]) -> None:
         """Return when the run is to end, and say once that everything is done."""
         is_told = False
         while not self._stop.is_set() and cloud.refused_settings is None:
-            cloud.check()
-            if cloud.is_drained():
+            failure = cloud.failure()
+            if failure is not None:
+                self._fail(failure)
+            elif sending.done() and cloud.is_drained():
                 if self._plan.leave_when_drained:
                     return
                 if not is_told:
@@ -127,7 +169,7 @@ class LocalRun:
 
     async def _drain(self, cloud: Cloud) -> None:
         """Stop every task: by SIGTERM, and once more, then by SIGKILL, when somebody insists."""
-        draining = asyncio.ensure_future(cloud.drain())
+        draining = asyncio.ensure_future(self._guarded(cloud.drain()))
         insisting = asyncio.ensure_future(self._stop_at_once.wait())
         try:
             await asyncio.wait((draining, insisting), return_when=asyncio.FIRST_COMPLETED)
@@ -143,6 +185,23 @@ class LocalRun:
             self._view.show(cloud.picture())
             await asyncio.sleep(PICTURE_S)
 
+    # ── what happens meanwhile ─────────────────────────────────────────────────────────────────────────────
+
+    def _unheard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take an error that asyncio would only log."""
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._fail(error)
+        else:
+            loop.default_exception_handler(context)
+
+    def _fail(self, error: BaseException) -> None:
+        """Stop at once because of this. The first is the one that is told."""
+        if self._failure is None:
+            self._failure = error
+        self._stop.set()
+        self._stop_at_once.set()
+
     def _signalled(self) -> None:
         now = asyncio.get_running_loop().time()
         if not self._stop.is_set():
@@ -154,7 +213,10 @@ class LocalRun:
 
     def _task_line(self, line: str, event: Mapping[str, object] | None) -> None:
         level = str(event.get("level", "INFO")) if event is not None else "INFO"
-        self._view.task_line(line, is_warning=level in (Level.WARNING.name, Level.ERROR.name, "CRITICAL"))
+        try:
+            self._view.task_line(line, is_warning=level in (Level.WARNING.name, Level.ERROR.name, "CRITICAL"))
+        except Exception as error:  # noqa: BLE001 - rule 5; the task's end must still be heard of
+            self._fail(error)
 
     # ── the end ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -163,7 +225,7 @@ class LocalRun:
         told = summary(cloud.figures(), refused_settings=cloud.refused_settings)
         for line in told.lines:
             self._view.tell(line)
-        return told.status or (1 if self._stop_at_once.is_set() else 0)
+        return told.status or (1 if self._stop_at_once.is_set() or not self._is_spike_taken else 0)
 
 
 async def _first(event: asyncio.Event, seconds: float) -> None:
