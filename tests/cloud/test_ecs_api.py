@@ -17,6 +17,7 @@ from tests.cloud.ecs_clusters import Ground, play, tasks_in
 from tests.cloud.ecs_tasks import IDLE, LEAVES_ON_SIGTERM
 
 from forebay.cloud.ecs_server import EcsServer
+from forebay.rules.ecs_refusals import SchedulerRefusal
 from forebay.rules.ecs_vocabulary import TaskStatus
 
 pytestmark = pytest.mark.processes
@@ -267,6 +268,27 @@ def test_what_is_out_of_bounds_or_cannot_be_changed_here_is_refused() -> None:
 
         assert "enableExecuteCommand" in said
         assert service.view().desired_count == 0
+
+    play(scenario)
+
+
+def test_a_sixth_deployment_is_refused_while_five_are_active_and_leaves_no_revision() -> None:
+    async def scenario(ground: Ground) -> None:
+        ecs = ground.ecs()
+        service = ground.serve(IDLE, desired_count=1, maximum_percent=1_000)
+        for count in range(1, 6):
+            for task_id in await ground.ready(service, count):
+                service.protect(task_id, ground.cluster.clock.now() + 600)
+            if count < 5:
+                service.deploy()
+        newest = service.newest
+
+        said = await refused("InvalidParameterException", ecs.update_service, service="jobs", forceNewDeployment=True)
+        with pytest.raises(SchedulerRefusal):
+            service.deploy()
+
+        assert said == "5 active deployments exist, unable to create new deployment"
+        assert (service.newest, sorted(service.revisions)) == (newest, list(range(1, newest + 1)))
 
     play(scenario)
 

@@ -157,6 +157,26 @@ def test_a_command_that_does_not_exist_is_an_error_and_leaves_nothing_open() -> 
     run(scenario)
 
 
+def test_the_end_is_told_even_when_who_hears_the_lines_fails() -> None:
+    async def scenario() -> None:
+        failures: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: failures.append(str(context.get("exception") or context["message"]))
+        )
+        heard, guard = Heard(), Guard()
+
+        def fail(_task_id: str, line: bytes) -> None:
+            raise ValueError(f"cannot make sense of {line!r}")
+
+        task = TaskProcess("task-1", TaskLog(), guard=guard, on_line=fail, on_exit=heard.on_exit)
+        task.start(TaskCommand(arguments=program("os.write(1, b'left in the pipe')"), environment=environment()))
+        assert await heard.exit() == 0
+        guard.close()
+        assert any("cannot make sense" in failure for failure in failures)
+
+    run(scenario)
+
+
 def test_descriptors_and_pids_of_ended_tasks_are_given_back() -> None:
     async def scenario() -> None:
         async with Task("pass"):  # The loop opens what it needs once.

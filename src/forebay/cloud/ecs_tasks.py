@@ -100,8 +100,14 @@ class TaskProcess:
         finally:
             os.close(writing)
         process.returncode = 0  # It is reaped here, not by Popen, which would warn that it still runs.
+        try:
+            self._guard.watch(process.pid)
+        except OSError:  # No guard can be had: then no task either, for nobody would end it after us.
+            os.killpg(process.pid, signal.SIGKILL)
+            os.waitpid(process.pid, 0)
+            os.close(self._pipe)
+            raise
         self.pid = process.pid
-        self._guard.watch(process.pid)
         os.set_blocking(self._pipe, False)
         asyncio.get_running_loop().add_reader(self._pipe, self._read_piece)
         self._end = ProcessEnd(process.pid, self._ended)
