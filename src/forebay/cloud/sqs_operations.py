@@ -9,6 +9,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from forebay.cloud.sqs_administration import Administration
 from forebay.cloud.sqs_protocol import (
@@ -19,6 +20,7 @@ from forebay.cloud.sqs_protocol import (
     bare,
     batch,
     entries_of,
+    loads,
     names_of,
     number_of,
     optional_text_of,
@@ -30,6 +32,17 @@ from forebay.cloud.sqs_protocol import (
 )
 from forebay.rules import queue_errors as errors
 from forebay.rules.queue_semantics import ChangeEntry, DeleteEntry, QueueService, Waiter
+
+
+def read_params(body: bytes) -> Json:
+    """Return what a request asks for. Raises SerializationException."""
+    try:
+        params: object = loads(body or b"{}")
+    except ValueError:
+        raise errors.serialization_failure("The request's body is no JSON.") from None
+    if not isinstance(params, dict):
+        raise errors.serialization_failure("The request's body is no JSON object.")
+    return cast("Json", params)
 
 
 class Operations:

@@ -4,7 +4,8 @@ Rules kept here and nowhere else:
 
 1. One line of JSON on standard output, when it listens: `{"endpoint": …, "queues": {name: url}}`. Nothing else.
 2. SIGTERM and SIGINT end it with status 0; with `--until-stdin-closes`, so does the end of standard input. A port that
-   is taken is status 1, a queue that cannot be made 2.
+   is taken is status 1, and so is a folder (`--data`) that cannot be used; a queue that cannot be made 2.
+3. A queue that was kept in the folder stays as it is, whatever `--queue` and the options beside it would make of it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from forebay.cloud.background import fastest_loop
 from forebay.cloud.sqs_server import SqsServer
+from forebay.cloud.sqs_store import QueueDataError
 from forebay.rules.queue_fifo_attributes import FIFO_SUFFIX
 from forebay.rules.queue_semantics import ServiceFailure
 
@@ -28,6 +31,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with asyncio.Runner(loop_factory=fastest_loop()) as runner:
             return runner.run(_serve(options))
+    except QueueDataError as error:
+        sys.stderr.write(f"--data: {error}\n")
+        return 1
     except OSError as error:
         sys.stderr.write(
             f"cannot listen on 127.0.0.1:{options.port}: {error.strerror or error}; choose another --port\n"
@@ -49,6 +55,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dead-letter-after", type=int, metavar="RECEIVES", help="give every --queue a dead-letter queue NAME-dead"
     )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep queues there, also through a crash")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--seed", type=int, default=0, help="of every die: ids, samples, chaos")
     parser.add_argument("--deny", action="append", default=[], metavar="ACTION", help="answer it with AccessDenied")
@@ -70,6 +77,7 @@ async def _serve(options: argparse.Namespace) -> int:
         region=options.region,
         seed=options.seed,
         abandoned_polls_swallow=options.abandoned_polls_swallow,
+        data=options.data,
     )
     async with server:
         try:
@@ -82,7 +90,10 @@ async def _serve(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         if options.until_stdin_closes:
             await _watch_stdin(stop)
+        server.journal.on_failure = stop.set
         await stop.wait()
+    if server.journal.failure is not None:
+        raise server.journal.failure
     return 0
 
 
@@ -92,10 +103,10 @@ def _create(server: SqsServer, name: str, options: argparse.Namespace) -> str:
     attributes = {"VisibilityTimeout": str(options.visibility)}
     if options.dead_letter_after is not None:
         dead = f"{stem}-dead{suffix}"
-        server.create_queue(dead, MessageRetentionPeriod="1209600", **fifo)
+        server.ensure_queue(dead, MessageRetentionPeriod="1209600", **fifo)
         policy = {"deadLetterTargetArn": server.service.arn(dead), "maxReceiveCount": options.dead_letter_after}
         attributes["RedrivePolicy"] = json.dumps(policy)
-    url = server.create_queue(name, **attributes, **fifo)
+    url = server.ensure_queue(name, **attributes, **fifo)
     server.service.modes(url).is_sampled = options.sampled
     return url
 

@@ -8,16 +8,18 @@ Rules kept here and nowhere else:
 3. Every request is counted under its operation, whatever becomes of it.
 
 In process: `async with SqsServer() as server`. From blocking code: `with SqsServer.in_thread() as running`. As a
-process: `python -m forebay.cloud.sqs_server --queue jobs`, which prints one line of JSON when it is ready.
+process: `python -m forebay.cloud.sqs_server --queue jobs --data DIR`, which prints one line of JSON when it is ready.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from random import Random
-from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from forebay.clock import Clock, SystemClock
 from forebay.cloud.background import InThread
@@ -28,12 +30,12 @@ from forebay.cloud.queue_metrics import QueueMetrics
 from forebay.cloud.sqs_answers import write_answer
 from forebay.cloud.sqs_control import answer_control
 from forebay.cloud.sqs_counts import Counts, queue_figures
-from forebay.cloud.sqs_operations import Operations
-from forebay.cloud.sqs_protocol import Json, dumps, loads
+from forebay.cloud.sqs_journal import NoJournal, open_journal
+from forebay.cloud.sqs_operations import Operations, read_params
+from forebay.cloud.sqs_protocol import Json, dumps
 from forebay.cloud.sqs_refusals import check_signing_time, refuse_denied, refuse_struck
 from forebay.cloud.sqs_struck import call_struck
 from forebay.cloud.timers import Timers
-from forebay.rules import queue_errors as errors
 from forebay.rules.queue_semantics import QueueService, ServiceFailure, Waiter
 
 SERVICE = "AmazonSQS"
@@ -42,7 +44,7 @@ _OPERATION_AT = len(SERVICE) + 1
 
 
 class SqsServer:
-    """The local SQS. Its queues live in memory and end with it."""
+    """The local SQS. Its queues live in memory, and in a folder if it is given one."""
 
     def __init__(
         self,
@@ -55,16 +57,20 @@ class SqsServer:
         abandoned_polls_swallow: bool = False,
         time_lapse: float = 1.0,
         door: FrontDoor | None = None,
+        data: Path | None = None,
     ) -> None:
         """`port=0` lets the system choose. `seed` sets every die: ids, samples, chaos. `time_lapse` shortens the minute
-        of the queue metrics, and nothing else.
-
-        `door` is an open one that is shared with other services; without it the server has one of its own, on `port`.
+        of the queue metrics, and nothing else. `door` is an open one that is shared with other services; without it the
+        server has one of its own, on `port`. `data` is where queues are kept; without it they end with the server.
         """
         self._clock = clock or SystemClock()
         rng = Random(seed)
         epoch_ms = int(self._clock.utc().timestamp() * 1000 - self._clock.now() * 1000)
         self.service = QueueService(region, account, rng, epoch_ms=epoch_ms)
+        self.journal = NoJournal()
+        """What keeps the queues, and says in `failure` why it cannot any more: then every request is dropped."""
+        self._open_journal = partial(open_journal, data, self.service, rng, seed=seed, epoch_s=epoch_ms / 1000)
+        self._stack = AsyncExitStack()
         self.chaos = Chaos(Random(seed + 1))
         self.counts = Counts()
         self.metrics = QueueMetrics(self.service, self._clock, time_lapse=time_lapse)
@@ -82,22 +88,23 @@ class SqsServer:
     # ── life ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def __aenter__(self) -> SqsServer:
-        if self._owns_door:
-            await self.door.__aenter__()
+        async with AsyncExitStack() as stack:
+            if self._owns_door:
+                await stack.enter_async_context(self.door)
+            self.journal = self._open_journal()
+            stack.callback(self.journal.close)
+            self._stack = stack.pop_all()
         self.door.serve(SERVICE, self.accept)
         self.door.serve_path(CONTROLS, self._control)
         self.service.registry.endpoint = self.door.endpoint_url
-        self._hand_out()  # Sets the alarm: metrics are made whether anybody calls or not.
+        self.turn()  # Sets the alarm: metrics are made whether anybody calls or not.
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *why: Any) -> None:
         self._timers.cancel()
         self.door.withdraw(SERVICE)
         self.door.withdraw_path(CONTROLS)
-        if self._owns_door:
-            await self.door.__aexit__(kind, error, at)
+        await self._stack.__aexit__(*why)
 
     @classmethod
     def in_thread(cls, **options: Any) -> InThread[SqsServer]:
@@ -119,7 +126,14 @@ class SqsServer:
 
     def create_queue(self, name: str, **attributes: str) -> str:
         """Create a queue and return its URL."""
-        return self.service.create_queue(name, attributes, now=self._clock.now())
+        url = self.service.create_queue(name, attributes, now=self._clock.now())
+        self.journal.commit()
+        return url
+
+    def ensure_queue(self, name: str, **attributes: str) -> str:
+        """Return the URL of the queue of this name, as it was kept, or create it."""
+        registry = self.service.registry
+        return registry.url(name) if name in registry.by_name else self.create_queue(name, **attributes)
 
     def end_polls(self) -> None:
         """Answer every open long poll with nothing, now: whoever waits may leave. Later polls wait as ever."""
@@ -173,7 +187,7 @@ class SqsServer:
             return  # A late request whose client left meanwhile never arrived.
         now = self._clock.now()
         try:
-            params = _params(exchange)
+            params = read_params(exchange.body)
             self.metrics.touch(params.get("QueueUrl") or params.get("QueueName"), now)
             refuse_denied(operation, self.denied, strike, self.service.region)
             if self.clock_ahead_s:
@@ -196,8 +210,6 @@ class SqsServer:
         exchange.answer(status, dumps(shown), content_type="application/json")
         self._hand_out()
 
-    # ── an answer ──────────────────────────────────────────────────────────────────────────────────────────
-
     def _answer(self, exchange: Exchange, operation: str, result: Json | ServiceFailure, strike: Strike) -> None:
         self._request_number += 1
         if strike.effect is not Effect.DROP_AFTER:
@@ -205,7 +217,7 @@ class SqsServer:
                 self.counts.refusals[result.legacy_code] += 1
             else:
                 self.counts.note(operation, result, self._clock.now())
-        write_answer(exchange, result, strike, self._request_number)
+        self.journal.hold(exchange, partial(write_answer, exchange, result, strike, self._request_number))
 
     def _poll_left(self, waiter: Waiter) -> None:
         """The client of an open long poll has gone."""
@@ -221,22 +233,13 @@ class SqsServer:
             if answer is not None:
                 answer(waiter.failure or self._operations.received(waiter))
         self._timers.alarm_by(self.service.due_at)
+        self.journal.soon()
 
     def turn(self) -> None:
         """Let everything happen that is due by the clock. The alarm's task, and that of who moves the clock by hand."""
         self.service.advance(self._clock.now())
         self.service.next_event_at()  # Bounds are looked at anew, so that stale ones do not wake us again.
         self._hand_out()
-
-
-def _params(exchange: Exchange) -> Json:
-    try:
-        params: object = loads(exchange.body or b"{}")
-    except ValueError:
-        raise errors.serialization_failure("The request's body is no JSON.") from None
-    if not isinstance(params, dict):
-        raise errors.serialization_failure("The request's body is no JSON object.")
-    return cast("Json", params)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,10 @@ def _side(
         count_max=tasks,
         slots=SLOTS,
     )
-    return WorkedService(order, sqs=sqs, cluster=cluster, on_line=_heard_only)
+    service = WorkedService(order, sqs=sqs, cluster=cluster, on_line=_heard_only)
+    if service.found:  # A comparison that was killed, and its queue kept.
+        sqs.service.purge_queue(service.queue_url, now=cluster.clock.now())
+    return service
 
 
 def _heard_only(_task_id: str, _line: bytes, _event: Mapping[str, object] | None) -> None:

@@ -37,6 +37,8 @@ class Deduplication:
     def __init__(self) -> None:
         self.seen: OrderedDict[Key, FirstSend] = OrderedDict()
         """In the order of sending. Those older than the window may still be there, and count for nothing."""
+        self.changed: set[Key] | None = None
+        """Those noted or forgotten since somebody who keeps them last looked; None: nobody keeps them."""
 
     def first(self, key: Key, now: float) -> FirstSend | None:
         """Return the send of which one with this key would be a duplicate."""
@@ -47,6 +49,8 @@ class Deduplication:
         """Remember a send that is none."""
         assert key not in self.seen, "a duplicate is not noted as a first send"
         self.seen[key] = first
+        if self.changed is not None:
+            self.changed.add(key)
 
     def _forget_old(self, now: float) -> None:
         seen = self.seen
@@ -55,6 +59,8 @@ class Deduplication:
             if now - seen[key].sent_at < WINDOW_S:
                 break
             del seen[key]
+            if self.changed is not None:
+                self.changed.add(key)
 
 
 def id_of_body(body: str) -> str:

@@ -36,6 +36,8 @@ class Retries:
         """In the order of their first receive. Those older than the window count for nothing."""
         self._token_of: dict[int, str] = {}
         """By a message's serial: the last receive with a token that brought it."""
+        self.changed: set[str] | None = None
+        """Tokens noted or forgotten since somebody who keeps them last looked; None: nobody keeps them."""
 
     def note(self, token: str, receipts: Iterable[Receipt], now: float) -> None:
         """Remember what a receive with a token has brought."""
@@ -68,6 +70,8 @@ class Retries:
             self._forget(token)
 
     def _forget(self, token: str) -> None:
+        if self.changed is not None:
+            self.changed.add(token)
         past = self.by_token.pop(token, None)
         for receipt in past.receipts if past is not None else ():
             if self._token_of.get(receipt.serial) == token:

@@ -29,7 +29,7 @@ PURGE_EVERY_S = 60.0
 LIST_MAX = 1_000
 
 
-class _Times(NamedTuple):
+class QueueTimes(NamedTuple):
     """What a queue remembers of its administration."""
 
     created_s: int
@@ -47,8 +47,9 @@ class QueueRegistry:
         self.by_name: dict[str, StandardQueue] = {}
         self.by_arn: dict[str, StandardQueue] = {}
         self._by_url: dict[str, StandardQueue] = {}
-        self._times: dict[str, _Times] = {}
-        self._deleted_at: dict[str, float] = {}
+        self.times: dict[str, QueueTimes] = {}
+        self.deleted_at: dict[str, float] = {}
+        """When a name was last taken from a queue."""
         self._rng = rng
         self._epoch_ms = epoch_ms
         self._bury = bury
@@ -77,25 +78,26 @@ class QueueRegistry:
         parsed = parse_attributes(attributes)
         if name in self.by_name:
             return self._same(name, attributes)
-        if now - self._deleted_at.get(name, -NEVER) < RECREATE_AFTER_S:
+        if now - self.deleted_at.get(name, -NEVER) < RECREATE_AFTER_S:
             raise errors.queue_deleted_recently()
         checked_tags = tagged(name, {}, tags)
-        arn = self.arn(name)
-        self._check_redrive(arn, parsed)
-        queue = (FifoQueue if parsed.is_fifo else StandardQueue)(
-            name,
-            arn,
-            parsed,
-            seal=self._rng.getrandbits(32),
-            rng=self._rng,
-            epoch_ms=self._epoch_ms,
-            bury=self._bury,
-        )
-        queue.tags = checked_tags
-        self.by_name[name] = self.by_arn[arn] = queue
-        unix_s = queue.unix_ms(now) // 1000
-        self._times[name] = _Times(unix_s, unix_s)
+        self._check_redrive(self.arn(name), parsed)
+        unix_s = (self._epoch_ms + int(now * 1000)) // 1000
+        self.add(name, parsed, checked_tags, seal=self._rng.getrandbits(32), times=QueueTimes(unix_s, unix_s))
         return self.url(name)
+
+    def add(
+        self, name: str, attributes: QueueAttributes, tags: dict[str, str], *, seal: int, times: QueueTimes
+    ) -> StandardQueue:
+        """Put an empty queue there: a new one, or one that was there before the process, whose settings are sound."""
+        arn = self.arn(name)
+        queue = (FifoQueue if attributes.is_fifo else StandardQueue)(
+            name, arn, attributes, seal=seal, rng=self._rng, epoch_ms=self._epoch_ms, bury=self._bury
+        )
+        queue.tags = tags
+        self.by_name[name] = self.by_arn[arn] = queue
+        self.times[name] = times
+        return queue
 
     def _same(self, name: str, wanted: Mapping[str, str]) -> str:
         shown = self.by_name[name].attributes.shown
@@ -121,23 +123,23 @@ class QueueRegistry:
     def delete(self, queue: StandardQueue, now: float) -> None:
         """Take a queue and all it holds away. Its waiting polls end with QueueDoesNotExist."""
         queue.fail_waiters(errors.queue_does_not_exist())
-        del self.by_name[queue.name], self.by_arn[queue.arn], self._times[queue.name]
+        del self.by_name[queue.name], self.by_arn[queue.arn], self.times[queue.name]
         self._by_url = {url: other for url, other in self._by_url.items() if other is not queue}
-        self._deleted_at[queue.name] = now
+        self.deleted_at[queue.name] = now
 
     def purge(self, queue: StandardQueue, now: float) -> None:
         """Remove every message, in flight or not."""
-        times = self._times[queue.name]
+        times = self.times[queue.name]
         if now - times.purged_at < PURGE_EVERY_S:
             raise errors.purge_in_progress(queue.name)
-        self._times[queue.name] = times._replace(purged_at=now)
+        self.times[queue.name] = times._replace(purged_at=now)
         queue.clear()
 
     def attributes(self, queue: StandardQueue, names: Iterable[str]) -> dict[str, str]:
         """Return the attributes of these names; `All` for every one."""
         wanted = frozenset(names)
         check_known(wanted)
-        times = self._times[queue.name]
+        times = self.times[queue.name]
         shown = {
             "QueueArn": queue.arn,
             **{name: str(count) for name, count in queue.counts().items()},
@@ -153,7 +155,7 @@ class QueueRegistry:
         if "RedrivePolicy" in attributes:  # One that stands as it was is no reason to refuse another change.
             self._check_redrive(queue.arn, changed)
         queue.attributes = changed
-        self._times[queue.name] = self._times[queue.name]._replace(modified_s=queue.unix_ms(now) // 1000)
+        self.times[queue.name] = self.times[queue.name]._replace(modified_s=queue.unix_ms(now) // 1000)
 
     def list_urls(
         self,

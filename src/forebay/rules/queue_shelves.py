@@ -48,6 +48,8 @@ class Shelves:
         """Messages in flight that are to be delivered once more all the same."""
         self.serial = 0
         """Of the newest message; they count from 1 and never repeat."""
+        self.changed: set[StoredMessage] | None = None
+        """Those that have changed since somebody who keeps them last looked; None: nobody keeps them."""
         self._ticket = 0
         self._returns = 0
         self._arrivals = 0
@@ -63,6 +65,7 @@ class Shelves:
         """Take in a message: ready, or delayed until `visible_at`."""
         self.serial += 1
         message = self.messages[self.serial] = StoredMessage(content, self.serial, sent_at)
+        self._note(message)
         if content.group is not None:
             self.groups.join(message)
         if visible_at is None:
@@ -82,7 +85,8 @@ class Shelves:
         """Take in what another `Shelves` held: its messages as they were, each with its place, and its last serial."""
         self.serial = serial
         for message in sorted(messages, key=lambda message: (message.ticket, message.order, message.serial)):
-            message.ticket = 0
+            # A ticket means the same after the next restart too, so they go on where they were.
+            self._ticket, message.ticket = max(self._ticket, message.ticket - 1), 0
             self.messages[message.serial] = message
             if message.content.group is not None:
                 self.groups.join(message)
@@ -137,6 +141,7 @@ class Shelves:
     def show(self, message: StoredMessage) -> None:
         """Make a message visible again."""
         self._leave_hiding(message)
+        self._note(message)
         message.place = READY
         if self._comes_back(message):
             self._returns += 1
@@ -171,6 +176,7 @@ class Shelves:
     def forget(self, message: StoredMessage) -> None:
         """Remove a message for good."""
         self._leave_hiding(message)
+        self._note(message)
         message.place = GONE
         message.content = NO_CONTENT  # Stale entries must not keep bodies alive.
         del self.messages[message.serial]
@@ -200,11 +206,16 @@ class Shelves:
             if message.ticket == ticket:
                 self.show(message)
 
+    def _note(self, message: StoredMessage) -> None:
+        if self.changed is not None:
+            self.changed.add(message)
+
     def _delay(self, message: StoredMessage, until: float) -> None:
         self._hide(message, until)
 
     def _hide(self, message: StoredMessage, until: float) -> None:
         self._ticket += 1
+        self._note(message)
         message.hidden_until = until
         message.ticket = self._ticket
         heappush(self._hidden, (until, self._ticket, message))
