@@ -18,12 +18,15 @@ from forebay.cloud.ecs_cluster import LocalCluster
 from forebay.cloud.ecs_server import EcsServer
 from forebay.cloud.front_door import FrontDoor
 from forebay.cloud.sqs_server import SqsServer
+from forebay.cloud.sqs_store import QueueDataError
+from forebay.errors import SettingsError
 from forebay.local.autoscaler import Autoscaler, law_settings
 from forebay.local.output import Output
 from forebay.local.plan import LATENCY_S, SAMPLE_SLOTS, LocalPlan
 from forebay.local.sending import Producer
 from forebay.local.service import ServiceOrder, WorkedService
 from forebay.rules.ecs_vocabulary import ServicePlan
+from forebay.rules.queue_semantics import ServiceFailure
 
 MAIN = "worker"
 QUEUE = "jobs"
@@ -49,7 +52,7 @@ class Assembly:
     def __init__(self, plan: LocalPlan, endpoint_port: int, on_line: TaskLine) -> None:
         self.plan = plan
         self.door = FrontDoor(port=endpoint_port)
-        self.sqs = SqsServer(door=self.door, time_lapse=plan.time_lapse)
+        self.sqs = SqsServer(door=self.door, time_lapse=plan.time_lapse, data=plan.data)
         self.cluster = LocalCluster(log_folder=None if plan.data is None else plan.data / "logs")
         self._on_line = on_line
         self._stack = AsyncExitStack()
@@ -57,12 +60,12 @@ class Assembly:
     async def __aenter__(self) -> Assembly:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.door)
-            await stack.enter_async_context(self.sqs)
+            await self._open_queues(stack)
             await stack.enter_async_context(self.cluster)
             ecs = EcsServer(self.cluster)
             self.door.serve(ecs.SERVICE, ecs.accept)
             show = self._shower(names_tasks=self.plan.count_max > 1)
-            self.main = WorkedService(self._order(), sqs=self.sqs, cluster=self.cluster, on_line=show)
+            self.main = self._main_service(show)
             self.producer = Producer(self.main.queue_url, self.for_programs())
             stack.push_async_callback(self.producer.aclose)
             self.main.autoscaler = self.autoscaler = self._scaled(self.main)
@@ -74,6 +77,19 @@ class Assembly:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, at)
+
+    async def _open_queues(self, stack: AsyncExitStack) -> None:
+        try:
+            await stack.enter_async_context(self.sqs)
+        except QueueDataError as error:
+            raise SettingsError(f"--data: {error}") from error
+
+    def _main_service(self, show: Callable[[str, bytes, Mapping[str, object] | None], None]) -> WorkedService:
+        try:
+            return WorkedService(self._order(), sqs=self.sqs, cluster=self.cluster, on_line=show)
+        except ServiceFailure as failure:
+            # Only kept queues can stand in the way: one was deleted a moment before the last run ended.
+            raise SettingsError(f"--data {self.plan.data}: queue {QUEUE}: {failure.message}") from failure
 
     def _order(self) -> ServiceOrder:
         plan = self.plan

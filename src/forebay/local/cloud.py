@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from forebay.cloud.ecs_service import NoSuchTask
+from forebay.errors import SettingsError
 from forebay.local.assembly import Assembly, TaskLine
 from forebay.local.contest import Contest
 from forebay.local.faults import Faults
@@ -100,7 +101,9 @@ class Cloud:
             last_at = now
 
     def failure(self) -> BaseException | None:
-        """What has ended one of the parts that should never end: a bug of ours. None: nothing has."""
+        """What has ended one of the parts that should never end: a bug of ours, or a full disk. None: nothing has."""
+        if (unkept := self._parts.sqs.journal.failure) is not None:
+            return SettingsError(f"--data: {unkept}")
         ended = [task.exception() for task in self._running if task.done() and not task.cancelled()]
         return next((error for error in ended if error is not None), self._parts.autoscaler.failure)
 
@@ -108,9 +111,9 @@ class Cloud:
         return [self.main, *(self._contest.services() if self._contest is not None else ())]
 
     def is_drained(self) -> bool:
-        """Say whether something was sent to the main queue and nothing of it is left."""
+        """Say whether something was in the main queue, sent now or kept from before, and nothing of it is left."""
         queue = self.main.queue_figures()
-        return queue["sent"] > 0 and queue["visible"] + queue["in_flight"] + queue["delayed"] == 0
+        return queue["sent"] + self.main.found > 0 and queue["visible"] + queue["in_flight"] + queue["delayed"] == 0
 
     @property
     def refused_settings(self) -> int | None:

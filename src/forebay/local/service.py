@@ -77,10 +77,11 @@ class WorkedService:
         self._task_s = 0.0
         self._busy_slot_s = 0.0
         self._event_numbers: dict[str, int] = {}
-        dead_url = sqs.create_queue(f"{order.queue}-dead", MessageRetentionPeriod=str(DEAD_RETENTION_S))
+        self.dead_url = sqs.ensure_queue(f"{order.queue}-dead", MessageRetentionPeriod=str(DEAD_RETENTION_S))
         policy = {"deadLetterTargetArn": sqs.service.arn(f"{order.queue}-dead"), "maxReceiveCount": RECEIVES_MAX}
-        self.queue_url = sqs.create_queue(order.queue, RedrivePolicy=json.dumps(policy))
-        self.dead_url = dead_url
+        self.queue_url = sqs.ensure_queue(order.queue, RedrivePolicy=json.dumps(policy))
+        self.found = len(sqs.service.registry.find(self.queue_url).shelves.messages)
+        """Messages that were in the queue before anything was sent: kept from an earlier run."""
         self.ecs: LocalService = cluster.add_service(
             order.plan,
             order.command,
