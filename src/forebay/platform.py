@@ -177,7 +177,8 @@ def line_buffer_prints() -> None:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(line_buffering=True)
+            # What the user's code says may hold letters that the terminal's encoding has not.
+            reconfigure(line_buffering=True, errors="backslashreplace")
 
 
 def forgive_broken_output() -> None:

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forebay import platform
-from forebay.cli import console
-from forebay.cli.local_options import counts_of, drain_of, sample_options, spike_of, without_log
+from forebay.cli import console, project_file
+from forebay.cli.local_options import (
+    check_run_options,
+    counts_of,
+    drain_of,
+    sample_options,
+    spike_of,
+    surroundings_of,
+    without_log,
+)
 from forebay.cli.target import load
 from forebay.errors import SettingsError
 
@@ -106,14 +114,16 @@ def local(
     options = list(run_options or ())
     if target is not None and target.startswith("-"):
         options, target = [target, *options], None
-    load(target)  # A target that cannot be imported is told here, once, before anything is started.
+    worker = load(target)  # A target that cannot be imported is told here, once, before anything is started.
     if not 1 <= time_lapse <= 1_000:
         raise SettingsError(f"--time-lapse {time_lapse:g} is outside 1 to 1,000")
     if opens and no_page:
         raise SettingsError("--open shows the page that --no-page leaves out: give one of them")
     count_min, count_max = counts_of(tasks)
     is_on_terminal = platform.is_terminal(sys.stdout)
+    check_run_options(options)
     log, options = without_log(options, os.environ)
+    file = project_file.read(Path.cwd())
 
     from forebay.local.plan import LocalPlan
 
@@ -130,9 +140,9 @@ def local(
         data=data,
         time_lapse=time_lapse,
         start_delay_s=cold_start,
-        drain_s=drain_of(options, os.environ),
+        drain_s=drain_of(options, os.environ, file, worker.arguments),
         log=log,
-        environment=dict(os.environ),
+        environment=surroundings_of(os.environ, file),
     )
     raise typer.Exit(_run(plan, is_on_terminal=is_on_terminal))
 

@@ -4,6 +4,8 @@ Rules kept here and nowhere else:
 
 1. An option that makes no sense is refused here, before anything is started.
 2. `--log` is ours: the tasks speak JSON to us, and we speak to the user as the option says.
+3. Queues are ours too: what names some elsewhere is refused as an option, and overruled as a variable or in code.
+4. Where somebody wants health pages each task gets them at a port of its own: those of one machine cannot share one.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from forebay.cli.project_file import Written
 from forebay.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -53,33 +56,58 @@ def spike_of(text: str) -> Spike | None:
 def without_log(options: Sequence[str], environment: Mapping[str, str]) -> tuple[Literal["text", "json"], list[str]]:
     """Take `--log` out of the options: the tasks speak JSON to us, and we speak to the user."""
     kept: list[str] = []
-    chosen = environment.get("FOREBAY_LOG", "text")
+    chosen, place = environment.get("FOREBAY_LOG") or "text", "FOREBAY_LOG"
     waiting = iter(options)
     for option in waiting:
         name, equals, value = option.partition("=")
         if name == "--log":
-            chosen = value if equals else next(waiting, "")
+            chosen, place = value if equals else next(waiting, ""), "--log"
         else:
             kept.append(option)
     if chosen not in ("text", "json"):
-        raise SettingsError(f"--log {chosen!r} is neither text nor json")
+        raise SettingsError(f"{place} {chosen!r} is neither text nor json")
     return ("json" if chosen == "json" else "text"), kept
 
 
-def drain_of(options: Sequence[str], environment: Mapping[str, str]) -> float | None:
-    """Return the tasks' `--drain` as far as it can be seen from here; None when it is left to the default.
+OURS = {
+    "--queue": "the local cloud gives its tasks their queue",
+    "--dead-letter": "the local cloud gives its tasks their queues",
+    "--health": "the tasks of one machine cannot share a port",
+}
+"""Options of `forebay run` that make no sense here, and why."""
+
+
+def check_run_options(options: Sequence[str]) -> None:
+    """Raise SettingsError for an option that only a worker of its own can have."""
+    for option in options:
+        name = option.partition("=")[0]
+        if name in OURS:
+            raise SettingsError(f"{name} is for `forebay run`: {OURS[name]}. Leave it out")
+
+
+def drain_of(
+    options: Sequence[str], environment: Mapping[str, str], file: Mapping[str, Written], code: Mapping[str, object]
+) -> float | None:
+    """Return the tasks' `--drain`, from where they will take it; None when it is left to the default.
 
     A value that is no number is the task's to complain of.
     """
-    text = environment.get("FOREBAY_DRAIN", "")
+    text = environment.get("FOREBAY_DRAIN") or (file["drain"].values[0] if "drain" in file else code.get("drain", ""))
     for place, option in enumerate(options):
         name, equals, value = option.partition("=")
         if name == "--drain":
             text = value if equals else "".join(options[place + 1 : place + 2])
     try:
-        return float(text)
+        return float(str(text))
     except ValueError:
         return None
+
+
+def surroundings_of(environment: Mapping[str, str], file: Mapping[str, Written]) -> dict[str, str]:
+    """Return the variables that tasks inherit."""
+    kept = {name: value for name, value in environment.items() if name != "FOREBAY_HEALTH"}
+    is_asked_for = bool(environment.get("FOREBAY_HEALTH")) or "health" in file
+    return {**kept, "FOREBAY_HEALTH": "127.0.0.1:0"} if is_asked_for else kept
 
 
 def sample_options(options: Sequence[str], count_max: int) -> list[str]:

@@ -30,6 +30,10 @@ class Heard:
         """What a task has told; nothing so far, for one that has not spoken."""
         return self._tallies.get(task_id) or TaskTally()
 
+    def has_started(self) -> bool:
+        """Whether any worker has said that it is ready."""
+        return any(tally.has_started for tally in self._tallies.values())
+
     def slots(self) -> int:
         """Of one task, as the newest has told; 0 when none has."""
         told = [tally.slots for tally in self._tallies.values() if tally.slots]

@@ -1,0 +1,84 @@
+"""How `forebay local` ends when the end comes at a bad moment: no traceback, and nothing is waited for in vain."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.cli.command import PATIENCE_S, forebay, run, surroundings
+from tests.cli.test_local import Started
+
+pytestmark = pytest.mark.processes
+
+SECOND_TASK_FAILS = """\
+import os
+from pathlib import Path
+from forebay import Worker
+
+seen = Path("seen")
+if "ECS_AGENT_URI" in os.environ:
+    if seen.exists():
+        raise SystemExit(2)
+    seen.touch()
+
+worker = Worker("shop")
+
+@worker.default
+async def work(body: str) -> None: ...
+"""
+
+
+def test_a_signal_while_the_spike_is_being_sent_does_not_wait_for_the_rest_of_it(tmp_path: Path) -> None:
+    started = Started(tmp_path, "--stay", "--tasks", "1", "--spike", "1000000:1", "--cold-start", "600")
+    started.read_until("export AWS_ENDPOINT_URL_SQS=")
+
+    started.process.send_signal(signal.SIGINT)
+    status = started.end()
+
+    sent = int(started.lines[-1].split(" messages sent")[0])
+    assert sent < 1_000_000
+    assert status == 0
+
+
+@pytest.mark.parametrize("lines", [1, 3, 6])
+def test_output_that_nobody_reads_any_more_ends_it_without_a_word(tmp_path: Path, lines: int) -> None:
+    process = subprocess.Popen(
+        [*forebay(), "local", "--port", "0", "--tasks", "2", "--spike", "30:200"],
+        cwd=tmp_path,
+        env=surroundings(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for _ in range(lines):
+        process.stdout.readline()
+
+    process.stdout.close()
+    _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert (process.returncode, err) == (1, "")
+
+
+def test_letters_that_the_terminal_has_not_are_shown_as_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        'from forebay import Worker\nworker = Worker("shop")\n@worker.default\n'
+        'async def work(body: str) -> None:\n    print("caf\\u00e9")\n'
+    )
+
+    ran = run("local", "shop", "--port", "0", "--spike", "1:1", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"})
+
+    assert "caf\\xe9" in ran.out
+    assert (ran.status, ran.err) == (0, "")
+
+
+def test_a_task_that_refuses_to_start_after_others_have_worked_does_not_end_the_run(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SECOND_TASK_FAILS)
+
+    ran = run("local", "shop", "--port", "0", "--tasks", "2-2", "--spike", "5:1", cwd=tmp_path)
+
+    assert "5 messages sent, 5 deleted" in ran.out.splitlines()[-1]
+    assert ran.status != 2
