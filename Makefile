@@ -11,6 +11,7 @@ PYTHON ?=
 # The interpreters that `make test-pythons` tries; those not on the machine are named and passed over.
 PYTHONS ?= 3.11 3.12 3.13
 SEEDS ?= 10000
+SEED ?= 1
 PYTEST ?= $(BIN)/python -m pytest
 
 # A virtual environment knows its own path. In a copied or moved tree it is made anew.
@@ -67,6 +68,10 @@ test-pythons: setup ## The fast tests on every Python of $(PYTHONS) found on thi
 .PHONY: soak
 soak: setup ## The simulator with 10,000 seeds (SEEDS=n for another number)
 	$(BIN)/python -m forebay.testing.world --seeds $(SEEDS)
+
+.PHONY: chaos
+chaos: setup ## 20,000 jobs on the local cloud while everything goes wrong (SEED=n for another course of events)
+	$(BIN)/python -m tests.chaos.run --jobs 20000 --tasks 8 --seed $(SEED)
 
 .PHONY: mutants
 mutants: setup ## Plant known bugs one at a time; a test must catch each
