@@ -23,6 +23,7 @@ from forebay.errors import SettingsError
 from forebay.local.autoscaler import Autoscaler, law_settings
 from forebay.local.output import Output
 from forebay.local.plan import LATENCY_S, SAMPLE_SLOTS, LocalPlan
+from forebay.local.ports import LOOPBACK
 from forebay.local.sending import Producer
 from forebay.local.service import ServiceOrder, WorkedService
 from forebay.rules.ecs_vocabulary import ServicePlan
@@ -37,6 +38,8 @@ ACCOUNT = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 """Any credentials will do. boto3 reads the second of the Region's variables, other SDKs the first."""
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 TaskLine = Callable[[str, Mapping[str, object] | None], None]
 """Gets a task's line as it is to be shown, and the event that it tells."""
@@ -145,9 +148,8 @@ class Assembly:
 
     def for_tasks(self) -> dict[str, str]:
         """Return the variables that point a task at SQS, beside those of its user."""
-        # Tasks of one machine cannot all have the port that a single worker was given.
-        kept = {name: value for name, value in self.plan.environment.items() if name != "FOREBAY_HEALTH"}
-        return {**kept, "AWS_ENDPOINT_URL_SQS": self.door.endpoint_url, **ACCOUNT}
+        inherited = self.plan.environment
+        return {**inherited, **past_proxies(inherited), "AWS_ENDPOINT_URL_SQS": self.door.endpoint_url, **ACCOUNT}
 
     def for_programs(self) -> dict[str, str]:
         """Return the variables that point boto3, the AWS CLI and `forebay send` here."""
@@ -157,7 +159,17 @@ class Assembly:
             "AWS_ENDPOINT_URL_ECS": url,
             **ACCOUNT,
             "FOREBAY_QUEUE_URL": self.main.queue_url,
+            **past_proxies(self.plan.environment),
         }
+
+
+def past_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that keep a proxy of the user's away from this machine's own addresses; none without one."""
+    if not any(value for name, value in environment.items() if name.lower() in PROXIES):
+        return {}
+    spared = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    spares = ",".join(filter(None, (spared, LOOPBACK)))
+    return {"no_proxy": spares, "NO_PROXY": spares}
 
 
 def worker_command(run_arguments: Sequence[str]) -> list[str]:

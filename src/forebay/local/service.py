@@ -85,7 +85,7 @@ class WorkedService:
         self.ecs: LocalService = cluster.add_service(
             order.plan,
             order.command,
-            {**order.environment, "FOREBAY_QUEUE_URL": self.queue_url},
+            {**order.environment, "FOREBAY_QUEUE_URL": self.queue_url, "FOREBAY_DEAD_LETTER": self.dead_url},
             on_line=self._spoken,
         )
 
@@ -123,11 +123,13 @@ class WorkedService:
         return self.heard.killed({task.task_id for task in self.tasks.values() if task.stopped_at is None})
 
     def refused_settings(self) -> int | None:
-        """The exit status of a task that would not start at all because of how it was asked to; None: none has."""
-        for task in self.tasks.values():
-            if task.exit_code == USAGE_STATUS and not self.heard.of(task.task_id).has_started:
-                return task.exit_code
-        return None
+        """The exit status of the first task, if it would not start at all because of how it was asked to.
+
+        None: it has not, or another has started; then ECS goes on trying, as after a deployment that does not work.
+        """
+        if self.heard.has_started():
+            return None
+        return next((task.exit_code for task in self.tasks.values() if task.exit_code == USAGE_STATUS), None)
 
     def tick(self, since_last_s: float) -> None:
         """Count the compute that was used since the last time."""
