@@ -25,6 +25,28 @@ PATIENCE_S = 180
 """A planted bug may keep a test from ending; that counts as noticed."""
 
 
+class Looks(NamedTuple):
+    """What looks for the bugs of one part of the source."""
+
+    tests: tuple[str, ...]
+    world: str
+    """The simulator's module; empty where there is none."""
+
+
+WORKER = Looks(("tests/worker",), "forebay.testing.world")
+PARTS = {
+    "rules/ecs_": Looks(("tests/rules/test_ecs_scheduling.py",), "forebay.testing.ecs_world"),
+    "rules/queue_": Looks(("tests/rules",), ""),
+}
+"""Beginning of the path of a bug's first edit → who looks for it; everything else is the worker's."""
+
+
+def looks_for(mutant: Mutant) -> Looks:
+    """Return who is to notice this bug."""
+    path = mutant.edits[0].path
+    return next((looks for beginning, looks in PARTS.items() if path.startswith(beginning)), WORKER)
+
+
 class Verdict(NamedTuple):
     """What became of one planted bug. `noticed_by` is empty for a survivor."""
 
@@ -52,9 +74,12 @@ def judge(mutant: Mutant, *, seeds: int = SEEDS) -> Verdict:
     began_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="forebay-mutant-") as folder:
         source = plant(mutant, Path(folder))
-        tests = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/worker"]
-        world = ["-m", "forebay.testing.world", "--seeds", str(seeds), "--processes", "1", "--stop-at-first"]
-        noticed = [name for name, command in (("tests", tests), ("world", world)) if _fails(command, source)]
+        looks = looks_for(mutant)
+        commands = {"tests": ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *looks.tests]}
+        if looks.world:
+            processes = ["--processes", "1"] if looks is WORKER else []
+            commands["world"] = ["-m", looks.world, "--seeds", str(seeds), *processes, "--stop-at-first"]
+        noticed = [name for name, command in commands.items() if _fails(command, source)]
     return Verdict(mutant, " and ".join(noticed), time.monotonic() - began_at)
 
 
