@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
@@ -26,9 +27,9 @@ Answer = TypeVar("Answer")
 class Stage:
     """A page over a scripted cloud. Use as a context manager."""
 
-    def __init__(self, cloud: FakeCloud | None = None, port: int = 0) -> None:
-        self.cloud = cloud or FakeCloud()
-        self.page = Page(self.cloud, port)
+    def __init__(self, port: int = 0, *, with_charts: bool = True) -> None:
+        self.cloud = FakeCloud()
+        self.page = Page(self.cloud, port, with_charts=with_charts)
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._is_open = threading.Event()
@@ -67,6 +68,15 @@ class Stage:
     def send(self, count: int, job_ms: int) -> None:
         """Send jobs past the page."""
         self.tell(lambda cloud: cloud.service.send(count, job_ms))
+
+    def await_pictures(self, count: int) -> None:
+        """Wait until so many more pictures were drawn for those who look."""
+
+        drawn = self.page.stream.drawn + count
+        deadline_at = time.monotonic() + PATIENCE_S
+        while self.page.stream.drawn < drawn:
+            assert time.monotonic() < deadline_at, "nothing is drawn"
+            time.sleep(0.02)  # between two looks
 
     def _run(self) -> None:
         try:

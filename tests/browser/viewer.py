@@ -4,7 +4,7 @@ Rules kept here and nowhere else:
 
 1. The browser is the one named in FOREBAY_CHROMIUM, else Debian's Chromium or a Chrome by its usual names.
 2. A viewer fails its test when the page asked anything of another machine, wrote an error to the console, or threw one.
-   A test that cuts the connection says so beforehand (`expects_cuts`).
+   A test that cuts the connection says so beforehand (`expects_cuts`), and so does one that is refused something.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
@@ -51,6 +52,7 @@ class Viewer:
         self.complaints: list[str] = []
         self.strangers: list[str] = []
         self.expects_cuts = False
+        self.expects_refusals = False
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(f"thrown: {error.message}"))
         page.on("request", self._watch)
@@ -66,6 +68,13 @@ class Viewer:
         expect(self.page.locator("#charts .main-svg").first).to_be_visible()
         expect(self.page.locator("#charts .plot.js-plotly-plot")).to_have_count(4)
 
+    def until(self, question: str, argument: object = None) -> None:
+        """Wait until JavaScript answers a question with yes. (Playwright's own way needs eval; the page forbids it.)"""
+        deadline_at = monotonic() + PATIENCE_MS / 1_000
+        while not self.page.evaluate(question, argument):
+            assert monotonic() < deadline_at, f"never true: {question}"
+            self.page.wait_for_timeout(30)  # between two looks
+
     def keep(self, name: str, *, is_whole: bool = True) -> None:
         """Keep a screenshot as test output."""
         OUTPUT.mkdir(parents=True, exist_ok=True)
@@ -80,6 +89,8 @@ class Viewer:
         if message.type not in ("error", "warning"):
             return
         if self.expects_cuts and "net::ERR_" in message.text:
+            return
+        if self.expects_refusals and "the server responded with a status of 409" in message.text:
             return
         self.complaints.append(f"{message.type}: {message.text}")
 

@@ -25,12 +25,13 @@ TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".s
 class Files:
     """What is served under `/` and `/static/`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_charts: bool = True) -> None:
+        """Find them. Without charts: as if there were no library for them."""
         own = files("forebay.local.page").joinpath("static")
         self._files: dict[str, Traversable] = {
             file.name: file for file in own.iterdir() if _suffix(file.name) in TYPES and file.is_file()
         }
-        charts = _charts_file()
+        charts = _charts_file() if with_charts else None
         if charts is not None:
             self._files[CHARTS] = charts
         self._read: dict[str, tuple[bytes, str]] = {}

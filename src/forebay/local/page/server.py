@@ -38,11 +38,11 @@ ASKING_S = 2.0
 class Page:
     """The live page of a local cloud."""
 
-    def __init__(self, cloud: LocalCloud, port: int) -> None:
-        """Prepare a page on `port`; 0: the system chooses one."""
+    def __init__(self, cloud: LocalCloud, port: int, *, with_charts: bool = True) -> None:
+        """Prepare a page on `port`; 0: the system chooses one. Charts are shown where their library is installed."""
         self._cloud = cloud
         self._port = port
-        self._files = Files()
+        self._files = Files(with_charts=with_charts)
         self.stream = Stream(cloud, has_charts=self._files.has_charts)
         self._runner: web.AppRunner | None = None
 

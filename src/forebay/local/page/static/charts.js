@@ -89,16 +89,12 @@ export class Charts {
 
   draw(plotly, chart, plot) {
     const { x, values } = this.points.series(chart.series.map(([column]) => column));
-    const traces = chart.series.map(([, name, role, fill], number) => ({
-      x, y: values[number], name, type: "scatter", mode: "lines", connectgaps: false, hovertemplate: "%{y}",
-      ...look(role),
-      ...(chart.isStacked ? { stackgroup: "one" } : { fill: fill ? "tozeroy" : "none" }),
-      line: { ...look(role).line, shape: chart.shape ?? "linear" },
-    }));
-    const top = Math.max(1, ...(chart.isStacked ? [0] : values.flat()));
+    const tops = chart.isStacked ? stacked(values) : values;
+    const traces = [...fills(chart, x, values), ...lines(chart, x, tops, values)];
+    const top = Math.max(1, ...tops.flat());
     plotly.react(plot, traces, layout({
       xaxis: { type: "date", range: this.range(), tickformat: "%H:%M:%S", nticks: 4, hoverformat: "%H:%M:%S" },
-      yaxis: chart.isStacked ? {} : { range: [0, top * 1.08] },
+      yaxis: { range: [0, top * 1.08] },
     }), CONFIG);
   }
 
@@ -106,4 +102,29 @@ export class Charts {
     const span = this.points.span();
     return span ? [Math.min(span[0], span[1] - SPAN_MIN_MS), span[1]] : undefined;
   }
+}
+
+// The areas, apart from the lines: over a gap an area lies at zero, where a line is broken.
+function fills(chart, x, values) {
+  return chart.series.flatMap(([, , role, fill], number) => (chart.isStacked || fill ? [{
+    x, y: values[number].map((value) => value ?? 0), type: "scatter", mode: "lines", hoverinfo: "skip",
+    fillcolor: look(role).fillcolor, line: { width: 0, shape: chart.shape ?? "linear" },
+    ...(chart.isStacked ? { stackgroup: "one" } : { fill: "tozeroy" }),
+  }] : []));
+}
+
+function lines(chart, x, tops, values) {
+  return chart.series.map(([, name, role], number) => ({
+    x, y: tops[number], customdata: values[number], name, type: "scatter", mode: "lines", connectgaps: false,
+    hovertemplate: "%{customdata}", line: { ...look(role).line, shape: chart.shape ?? "linear" },
+  }));
+}
+
+// Each series on top of those before it.
+function stacked(values) {
+  let below = values[0].map(() => 0);
+  return values.map((one) => {
+    below = one.map((value, number) => (value === null ? null : below[number] + value));
+    return below;
+  });
 }

@@ -44,6 +44,7 @@ function redraw() {
 
 function showPicture(picture) {
   last = picture;
+  if (picture.is_stopping) showState("stopping", 0);
   const service = picture.services[0];
   showHeader(picture);
   showEmpty(picture, service);
@@ -62,18 +63,18 @@ function showEmpty(picture, service) {
   if (!service) return;
   show(byId("empty-page"), picture.can_send);
   setText(byId("empty-commands"), [
-    `export AWS_ENDPOINT_URL=${picture.endpoint} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local`,
+    `export AWS_ENDPOINT_URL_SQS=${picture.endpoint} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local`,
     `export FOREBAY_QUEUE_URL=${service.queue_url}`,
     picture.can_send ? "forebay send 1000 --count 50" : `forebay send '{"key": "value"}' --job NAME`,
   ].join("\n"));
 }
 
-const STATES = { connecting: "connecting", trying: "connecting", live: "live", lost: "connection lost", paused: "view paused" };
+const STATES = { connecting: "connecting", trying: "connecting", live: "live", stopping: "stopping", lost: "connection lost", paused: "view paused" };
 
 function showState(state, waitS) {
   byId("connection").dataset.state = state;
   setText(byId("connection-text"), STATES[state]);
-  if (state === "live") speakState("");
+  if (state === "live" || state === "paused") speakState("");
   if (state === "lost") {
     speakState(last?.is_stopping ? "forebay local has stopped." : "Connection to forebay local lost.");
     setText(byId("banner-wait"), `Next try in ${waitS} s.`);

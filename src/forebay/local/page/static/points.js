@@ -41,7 +41,7 @@ export class Points {
     return Object.fromEntries(this.columns.map((name, number) => [name, row[number]]));
   }
 
-  // Local times, and the values of some columns, with a null wherever there is a gap.
+  // Local times, and the values of some columns, with nulls at both edges of a gap.
   series(names) {
     const indexes = names.map((name) => this.columns.indexOf(name));
     const x = [];
@@ -49,8 +49,8 @@ export class Points {
     let last = null;
     for (const row of this.rows) {
       if (last !== null && row[0] - last > GAP_MS) {
-        x.push(localTime(last + 1));
-        values.forEach((one) => one.push(null));
+        x.push(localTime(last + 1), localTime(row[0] - 1));
+        values.forEach((one) => one.push(null, null));
       }
       x.push(localTime(row[0]));
       values.forEach((one, number) => one.push(row[indexes[number]]));

@@ -37,8 +37,8 @@ export class Stream {
   take(kind, event) {
     this.failures = 0;
     this.awaitWord();
+    if (kind === "first") this.handlers.state(this.isPaused ? "paused" : "live", 0);
     if (this.isPaused) return;
-    if (kind === "first") this.handlers.state("live", 0);
     this.handlers[kind](JSON.parse(event.data));
   }
 

@@ -19,11 +19,11 @@ export class Tasks {
     const hadFocus = document.activeElement?.closest?.(".task")?.dataset.taskId;
     this.live.update(live, (task) => task.task_id);
     this.stopped.update(stopped, (task) => task.task_id);
+    show(byId("stopped-part"), stopped.length > 0);
     if (hadFocus && document.activeElement === document.body) {
       // Its card went to the stopped ones: the person who stopped it goes on from there.
       document.querySelector(`[data-task-id="${CSS.escape(hadFocus)}"] [data-do=logs]`)?.focus();
     }
-    show(byId("stopped-part"), stopped.length > 0);
     show(byId("no-tasks"), live.length === 0);
     setText(byId("no-tasks"), service.desired
       ? "The first task is on its way."
