@@ -5,6 +5,7 @@ Rules kept here and nowhere else:
 1. It shows what the page shows, from the same picture; nothing is computed here but widths and words.
 2. Lines that say something is wrong stay above the view for good; the tasks' other lines are left out.
 3. State is told by words, colour only adds to it.
+4. A line that is told is never cut into several, however narrow the terminal is: it may be there to be copied.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from forebay.local.port import Picture, ServiceFigures, TaskFigures
 TASKS_MAX = 12
 TOLD_MAX = 4
 BAR_WIDTH = 24
+
+WORDS = ("task", "state", "protected")
+"""Columns of a task that hold words; the others hold numbers."""
 
 STYLES = {
     "pending": "dim",
@@ -49,19 +53,24 @@ class LiveView:
 
     def tell(self, line: str) -> None:
         """Say something for good, above the view."""
-        self._console.print(Text(line))
+        self._console.print(Text(line), soft_wrap=True)
 
     def task_line(self, line: str, *, is_warning: bool) -> None:
         """Show a task's line if it says that something is wrong."""
         if is_warning:
-            self._console.print(Text(line.rstrip("\n")))
+            self._console.print(Text(line.rstrip("\n")), soft_wrap=True)
 
     def show(self, picture: Picture) -> None:
         """Draw this picture."""
         self._live.update(screen(picture), refresh=True)
 
+    def end(self, picture: Picture) -> None:
+        """Draw the last picture. What is told from now on stands below it."""
+        self._live.update(screen(picture, is_over=True), refresh=True)
+        self._live.stop()
 
-def screen(picture: Picture) -> RenderableType:
+
+def screen(picture: Picture, *, is_over: bool = False) -> RenderableType:
     """Return what is drawn of one picture."""
     parts: list[RenderableType] = []
     for service in picture["services"]:
@@ -74,7 +83,8 @@ def screen(picture: Picture) -> RenderableType:
     if picture["faults"]:
         faults = ", ".join(f"{fault['name']} for {fault['left_s']:.0f} s" for fault in picture["faults"])
         parts.append(Text(f"made on purpose: {faults}", style="yellow"))
-    parts.append(Text("Stopping: running jobs finish" if picture["is_stopping"] else "Ctrl-C drains", style="bold"))
+    if not is_over:
+        parts.append(Text("Stopping: running jobs finish" if picture["is_stopping"] else "Ctrl-C drains", style="bold"))
     return Group(*parts)
 
 
@@ -101,11 +111,11 @@ def _headline(service: ServiceFigures) -> RenderableType:
 def _tasks(tasks: list[TaskFigures]) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("task", "state", "protected", "running", "done", "failed", "age"):
-        table.add_column(heading, justify="left" if heading in ("task", "state", "protected") else "right")
+        table.add_column(heading, justify="left" if heading in WORDS else "right", no_wrap=heading in WORDS)
     alive = [task for task in tasks if task["state"] != "stopped"]
     shown = (alive + [task for task in tasks if task["state"] == "stopped"])[:TASKS_MAX]
     for task in shown:
-        state = task["state"] if task["exit_code"] is None else f"stopped, exit code {task['exit_code']}"
+        state = task["state"] if task["exit_code"] is None else f"stopped, exit {task['exit_code']}"
         left_s = task["protected_left_s"]
         protected = "" if not task["is_protected"] else "yes" if left_s is None else f"{left_s / 60:.0f} min"
         table.add_row(

@@ -28,7 +28,7 @@ from forebay.errors import SettingsError
 if TYPE_CHECKING:
     from forebay.local.plan import LocalPlan
     from forebay.local.port import Picture
-    from forebay.local.runtime import View
+    from forebay.local.view import View
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -178,3 +178,6 @@ class _Lines:
 
     def show(self, picture: Picture) -> None:
         raise AssertionError(f"lines show no pictures, not even of {picture['endpoint']}")
+
+    def end(self, picture: Picture) -> None:
+        """Go on as before: there is nothing that the last lines could stand below."""

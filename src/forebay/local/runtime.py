@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from forebay.errors import SettingsError
 from forebay.local.browser import open_in_browser
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from forebay.local.plan import LocalPlan
-    from forebay.local.port import Picture
+    from forebay.local.view import View
 
 LOOK_S = 0.1
 """How often it is looked whether the queue is drained. A look costs microseconds: the queue is in this process."""
@@ -41,23 +41,6 @@ PATIENCE_AT_ONCE_S = 3.0
 """What tasks get after the second signal, to give back what they hold."""
 USAGE_STATUS = 2
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class View(Protocol):
-    """Where a run is shown."""
-
-    @property
-    def shows_pictures(self) -> bool: ...
-
-    def tell(self, line: str) -> None:
-        """Say something about the run itself."""
-        ...
-
-    def task_line(self, line: str, *, is_warning: bool) -> None:
-        """Show a line of a task, with its line break."""
-        ...
-
-    def show(self, picture: Picture) -> None: ...
 
 
 class LocalRun:
@@ -130,6 +113,7 @@ class LocalRun:
             for one in beside:
                 one.cancel()
             await asyncio.wait(beside)
+        self._view.end(cloud.picture())
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for; its failure is the run's."""
@@ -163,7 +147,8 @@ class LocalRun:
                 if self._plan.leave_when_drained:
                     return
                 if not is_told:
-                    self._view.tell("Every job is done. Send more from the page or with `forebay send`; Ctrl-C stops.")
+                    where = "from the page or with" if self._plan.has_page else "with"
+                    self._view.tell(f"Every job is done. Send more {where} `forebay send`; Ctrl-C stops.")
                     is_told = True
             await _first(self._stop, LOOK_S)
 
