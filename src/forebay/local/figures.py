@@ -56,7 +56,7 @@ def task_figures(task: TaskRecord, service: LocalService, tally: TaskTally, now:
         "done_jobs": tally.done_jobs,
         "failed_jobs": tally.failed_jobs,
         "age_s": round(ended_at - (task.created_at if task.started_at is None else task.started_at), 1),
-        "exit_code": task.exit_code,
+        "exit_code": _as_a_shell_says(task.exit_code),
         "stop_code": "" if task.stop_code is None else task.stop_code.value,
         "stopped_reason": task.stopped_reason,
         "is_frozen": process is not None and process.is_frozen,
@@ -108,3 +108,8 @@ def _rounded(seconds: float | None) -> float | None:
 def utc_text(wall: Wall, at: float) -> str:
     """Return an instant of the cluster's clock as RFC 3339, to the second."""
     return wall.utc(at).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _as_a_shell_says(exit_code: int | None) -> int | None:
+    """Return what ECS shows: a process that a signal has ended is told as 128 and the signal, 137 for SIGKILL."""
+    return exit_code if exit_code is None or exit_code >= 0 else 128 - exit_code
