@@ -23,7 +23,8 @@ from forebay import Context, Worker
 FOLDER = "CHAOS_EFFECTS"
 """The variable that names the folder of the files."""
 LONG_FROM_MS = 200
-"""Jobs that take so long are declared with a timeout that does not fit into the drain, so that they are protected."""
+"""Jobs that take so long are declared with a timeout that does not fit into the drain, so that they are protected. The
+others' timeout fits into a drain of ten seconds."""
 
 worker = Worker("chaos")
 
@@ -40,14 +41,14 @@ class Effect(NamedTuple):
     ended_at: float
 
 
-@worker.job(timeout="20s", attempts=15)
+@worker.job(timeout="5s", attempts=15)
 def short(ctx: Context, key: str, ms: int) -> None:
     began_at = time.monotonic()
     time.sleep(ms / 1000)  # It stands for work.
     leave(ctx, key, began_at)
 
 
-@worker.job(timeout="20s", attempts=15)
+@worker.job(timeout="5s", attempts=15)
 async def short_async(ctx: Context, key: str, ms: int) -> None:
     began_at = time.monotonic()
     await asyncio.sleep(ms / 1000)  # It stands for work.

@@ -50,6 +50,8 @@ class ChaosPlan:
     every_s: float
     """About the time between two disasters."""
     visibility_s: int = 6
+    drain_s: int = 25
+    """A task whose poll a hole has swallowed takes as long to stop."""
     slots: int = 20
 
 
@@ -59,7 +61,8 @@ def local_plan(plan: ChaosPlan, folder: Path) -> LocalPlan:
     return LocalPlan(
         run_arguments=[
             "tests.chaos.jobs:worker",
-            *("--visibility", str(plan.visibility_s), "--slots", str(plan.slots), "--linger", "1"),
+            *("--visibility", str(plan.visibility_s), "--slots", str(plan.slots)),
+            *("--drain", str(plan.drain_s), "--linger", "1"),
         ],
         is_sample=False,
         count_min=plan.tasks,

@@ -76,6 +76,12 @@ def test_a_late_kill_explains_when_a_fault_held_up_the_delete() -> None:
     assert is_explained(killed(10, 104.0), Deed("throttling", None, 100.9, 102.0))
 
 
+def test_what_was_done_to_the_process_itself_is_named_before_what_was_done_to_all() -> None:
+    frozen, throttled = Deed("freeze", 10, 100.5, 107.0), Deed("throttling", None, 100.0, 110.0)
+
+    assert judged([FIRST, SECOND], throttled, frozen).duplicates == {"freeze": 1}
+
+
 def test_one_delivery_with_two_effects_is_never_explained() -> None:
     again = SECOND._replace(delivery=1)
 
