@@ -25,6 +25,8 @@ from tests.chaos.watching import Watch
 from forebay.local.summary import RunFigures
 
 STOP_TIMEOUT = "stop timeout"
+KILLED = 128 + signal.SIGKILL
+"""The exit code of a killed task, as ECS tells it."""
 NAMED_MAX = 20
 """Of each sort of fault; the rest is counted."""
 
@@ -117,7 +119,7 @@ def reckon(
 def _timeouts(journal: Journal, watch: Watch) -> Iterator[Deed]:
     """Find the tasks that the scheduler killed because they did not stop in time."""
     for task_id, task in watch.ended.items():
-        if task["exit_code"] == -signal.SIGKILL and task_id not in journal.killed:
+        if task["exit_code"] == KILLED and task_id not in journal.killed:
             at = watch.ended_at[task_id]
             yield Deed(STOP_TIMEOUT, task["pid"], at, at, is_end=True)
 
@@ -126,7 +128,7 @@ def _endings(journal: Journal, watch: Watch) -> Iterator[str]:
     """Say which tasks have ended in a way that nothing explains."""
     for task_id, task in watch.ended.items():
         code, pid = task["exit_code"], task["pid"]
-        if pid not in watch.started or task_id in journal.killed or code == -signal.SIGKILL:
+        if pid not in watch.started or task_id in journal.killed or code == KILLED:
             continue
         if code != 0:
             yield f"task {task_id[:8]} (pid {pid}) left with {code}: {task['stopped_reason']}"

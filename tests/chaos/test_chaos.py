@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.chaos.disasters import Kind
-from tests.chaos.reckoning import shown_by_ps
+from tests.chaos.reckoning import KILLED, shown_by_ps
 from tests.chaos.run import ChaosPlan, local_plan, run
 
 from forebay.cloud.background import fastest_loop
@@ -47,7 +46,7 @@ def test_a_task_that_is_killed_is_gone_for_ps_and_replaced(tmp_path: Path) -> No
 
             assert shown_by_ps([pid]) == []
             ended, heir = service["tasks"]
-            assert (ended["state"], ended["exit_code"]) == ("stopped", -signal.SIGKILL)
+            assert (ended["state"], ended["exit_code"]) == ("stopped", KILLED)
             assert heir["pid"] not in (None, pid)
             await cloud.drain()
 
