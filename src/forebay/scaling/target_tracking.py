@@ -19,7 +19,7 @@ from forebay.scaling.alarms import SPARE, Alarm, Minutes
 from forebay.scaling.cooldown import Change, Cooldown, Kind
 from forebay.scaling.port import Decision, QueueReading, ServiceReading
 from forebay.scaling.settings import TargetTrackingSettings, rounded_up
-from forebay.scaling.wording import Wording, figure, tasks
+from forebay.scaling.wording import Wording, be, figure, tasks
 
 
 class TargetTracking:
@@ -93,10 +93,10 @@ class TargetTracking:
         """Bring a count that somebody set outside of the bounds back to them, as an invoked policy does."""
         least, most = self.settings.count_min, self.settings.count_max
         if service.desired < least:
-            reason = f"scale out {service.desired} → {least}: {tasks(least)} are the least allowed"
+            reason = f"scale out {service.desired} → {least}: {tasks(least)} {be(least)} the least allowed"
             return self._change("mend", least, reason, metric, now=now)
         if service.desired > most and not service.is_deploying:
-            reason = f"scale in {service.desired} → {most}: {tasks(most)} are the most allowed"
+            reason = f"scale in {service.desired} → {most}: {tasks(most)} {be(most)} the most allowed"
             return self._change("mend", most, reason, metric, now=now)
         return None
 
@@ -121,7 +121,7 @@ class TargetTracking:
         left_s = self._cooldown.scale_out_left_s(step, now=now)
         if left_s > 0:
             return _hold(self._say.out_waits(step, self._cooldown.last_step, left_s, why), metric)
-        limit = f", which asks for {asked}, but {wanted} are the most allowed" if asked > wanted else ""
+        limit = f", which asks for {asked}, but {wanted} {be(wanted)} the most allowed" if asked > wanted else ""
         reason = f"scale out {service.desired} → {wanted}: {why}{limit}"
         return self._change("out", wanted, reason, metric, now=now, step=step)
 

@@ -23,6 +23,10 @@ def tasks(count: int) -> str:
     return "1 task" if count == 1 else f"{figure(count)} tasks"
 
 
+def be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
 class Wording:
     """Says what the law thinks, in the words of its settings."""
 
