@@ -17,6 +17,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 SOON_MS = 30_000
 """For what real processes do: start, work, be stopped."""
 
+BRIEFLY = ("--", "--protect", "auto", "--linger", "1")
+"""The sample's worker would be protected whenever it polls, as the article's is."""
+
 
 @contextmanager
 def opened(viewer: Viewer, folder: Path, *arguments: str) -> Iterator[Page]:
@@ -42,7 +45,7 @@ def send(page: Page, count: int, job_ms: int) -> None:
 
 
 def test_a_task_is_protected_while_it_works_and_no_longer(viewer: Viewer, tmp_path: Path) -> None:
-    with opened(viewer, tmp_path, "--tasks", "1-1") as page:
+    with opened(viewer, tmp_path, "--tasks", "1-1", *BRIEFLY) as page:
         send(page, 3, 2_500)
 
         shield = page.locator("#tasks .shield")
@@ -57,7 +60,7 @@ def test_a_task_is_protected_while_it_works_and_no_longer(viewer: Viewer, tmp_pa
 
 
 def test_scaled_to_zero_a_task_finishes_its_job_first(viewer: Viewer, tmp_path: Path) -> None:
-    with opened(viewer, tmp_path, "--tasks", "1-2") as page:
+    with opened(viewer, tmp_path, "--tasks", "1-2", *BRIEFLY) as page:
         send(page, 1, 5_000)
         expect(page.locator("#f-protected")).to_have_text("1", timeout=SOON_MS)
 
@@ -72,7 +75,7 @@ def test_scaled_to_zero_a_task_finishes_its_job_first(viewer: Viewer, tmp_path: 
 
 
 def test_the_job_of_a_killed_task_comes_back_and_is_done(viewer: Viewer, tmp_path: Path) -> None:
-    with opened(viewer, tmp_path, "--tasks", "1-1", "--", "--visibility", "5") as page:
+    with opened(viewer, tmp_path, "--tasks", "1-1", *BRIEFLY, "--visibility", "5") as page:
         send(page, 1, 2_500)
         expect(page.locator("#tasks .task").first).to_contain_text("busy", timeout=SOON_MS)
 

@@ -78,6 +78,7 @@ class Viewer:
     def keep(self, name: str, *, is_whole: bool = True) -> None:
         """Keep a screenshot as test output."""
         OUTPUT.mkdir(parents=True, exist_ok=True)
+        self.page.evaluate("scrollTo(0, 0)")
         self.page.screenshot(path=OUTPUT / f"{name}.png", full_page=is_whole)
 
     def judge(self) -> None:

@@ -39,8 +39,8 @@ const share1 = (number) => (number === null ? "–" : Number(number).toFixed(1))
 
 export function showTables(service) {
   fillTable(byId("deployments").tBodies[0], service.deployments.map((one) => [
-    String(one.revision), one.status, one.rollout_state.replace("_", " "),
-    count(one.desired), count(one.running), count(one.pending), count(one.failed),
+    String(one.revision), `${one.status}, ${one.rollout_state.replace("_", " ").toLowerCase()}`,
+    `${count(one.running)} of ${count(one.desired)}`, count(one.pending), count(one.failed),
   ]));
   const row = (name, found) => [name, seconds(found.p50_s), seconds(found.p90_s), seconds(found.p99_s), count(found.count)];
   fillTable(byId("latency").tBodies[0], [row("wait", service.wait), row("run", service.run)]);
@@ -54,9 +54,13 @@ function showLedger(ledger) {
   const body = byId("ledger").tBodies[0];
   const known = LEDGER.filter(([name]) => name in ledger);
   fillTable(body, known.map(([name, meaning]) => [name.replace("_", " "), count(ledger[name]), meaning]));
-  const orphaned = ledger.orphaned ?? 0;
-  setText(byId("ledger-verdict"), orphaned
-    ? `${count(orphaned)} messages are not accounted for. This is a bug: please report it.`
-    : "Every received message ends in one line. Nothing is orphaned.");
-  byId("ledger-verdict").classList.toggle("bad", orphaned > 0);
+  known.forEach(([name], number) => body.rows[number].classList.toggle("sum", name === "orphaned"));
+  setText(byId("ledger-verdict"), ledgerVerdict(ledger.orphaned));
+  byId("ledger-verdict").classList.toggle("bad", ledger.orphaned > 0);
+}
+
+function ledgerVerdict(orphaned) {
+  if (orphaned === undefined) return "Every received message ends in one line.";
+  return orphaned ? `${count(orphaned)} messages are not accounted for. This is a bug: please report it.`
+    : "Every received message ends in one line. Nothing is orphaned.";
 }
