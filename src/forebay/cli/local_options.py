@@ -114,12 +114,13 @@ def sample_options(options: Sequence[str], count_max: int) -> list[str]:
     """Return what the sample worker gets beside the user's options: few slots, and the article's cycle if it is alone.
 
     The article's worker is protected while it is idle as well. With several tasks that would keep ECS from ever taking
-    an idle one.
+    an idle one. They do let go as the article's does, though: as soon as nothing is in flight.
     """
     from forebay.local.plan import SAMPLE_SLOTS
 
     named = {option.partition("=")[0] for option in options}
     return [
         *(["--protect", "always"] if "--protect" not in named and count_max == 1 else []),
+        *(["--linger", "0"] if count_max > 1 and not named & {"--protect", "--linger"} else []),
         *(["--slots", str(SAMPLE_SLOTS)] if "--slots" not in named else []),
     ]

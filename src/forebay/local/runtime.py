@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.1
 """How often it is looked whether the queue is drained. A look costs microseconds: the queue is in this process."""
+DRAINED_LOOKS = 2
+"""In a row: after the last delete a worker has something to say yet, and to let go of its protection."""
 PICTURE_S = 0.5
 ECHO_S = 0.05
 PATIENCE_AT_ONCE_S = 3.0
@@ -139,11 +141,13 @@ class LocalRun:
     async def _until_over(self, cloud: Cloud, sending: asyncio.Future[None]) -> None:
         """Return when the run is to end, and say once that everything is done."""
         is_told = False
+        drained_looks = 0
         while not self._stop.is_set() and cloud.refused_settings is None:
+            drained_looks = drained_looks + 1 if sending.done() and cloud.is_drained() else 0
             failure = cloud.failure()
             if failure is not None:
                 self._fail(failure)
-            elif sending.done() and cloud.is_drained():
+            elif drained_looks >= DRAINED_LOOKS:
                 if self._plan.leave_when_drained:
                     return
                 if not is_told:
