@@ -10,6 +10,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -108,17 +109,17 @@ class Autoscaler:
     def _decided(self, decision: Decision, service: ServiceReading | None) -> None:
         self.metric = decision.metric
         changes = decision.desired is not None and (service is None or decision.desired != service.desired)
-        if not changes and _kind(decision.reason) == self._last_reason:
+        if not changes and kind_of(decision.reason) == self._last_reason:
             return
-        self._last_reason = _kind(decision.reason)
+        self._last_reason = kind_of(decision.reason)
         self._number += 1
         at_utc = self._clock.utc().strftime("%Y-%m-%dT%H:%M:%SZ")
         self._told.appendleft({"number": self._number, "at_utc": at_utc, "text": decision.reason})
 
 
-def _kind(reason: str) -> str:
+def kind_of(reason: str) -> str:
     """Return a reason without its figures: equal for reasons that say the same of other figures."""
-    return "".join(letter for letter in reason if not letter.isdigit())
+    return re.sub(r"\d[\d,.]*", "0", reason)
 
 
 def law_settings(
