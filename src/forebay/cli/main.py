@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 VERBS: dict[str, str] = {
     "run": "work one or several queues",
-    "local": "try it all on this machine: queue, ECS agent, worker",
+    "local": "try it all on this machine: SQS, ECS, autoscaling, your worker, and a page",
     "send": "put jobs on a queue",
     "health": "ask a running worker whether it is well",
     "doctor": "show every setting with its value and source",
