@@ -50,10 +50,13 @@ def thinned(comparison: Comparison | None) -> Comparison | None:
 class Stream:
     """Draws the cloud for those who look."""
 
-    def __init__(self, cloud: LocalCloud, *, has_charts: bool, period_s: float = PERIOD_S) -> None:
+    def __init__(
+        self, cloud: LocalCloud, *, has_charts: bool, period_s: float = PERIOD_S, stall_s: float = STALL_S
+    ) -> None:
         self._cloud = cloud
         self._has_charts = has_charts
         self._period_s = period_s
+        self._stall_s = stall_s
         self._history = History()
         self._viewers = 0
         self._drawer: asyncio.Task[None] | None = None
@@ -133,7 +136,7 @@ class Stream:
         return self._number > number
 
     async def _send(self, response: web.StreamResponse, content: bytes) -> None:
-        async with asyncio.timeout(STALL_S):
+        async with asyncio.timeout(self._stall_s):
             await response.write(content)
 
     def _enter(self) -> None:

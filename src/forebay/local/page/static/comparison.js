@@ -96,7 +96,7 @@ function draw(comparison, plotly) {
       margin: { l: 40, r: 40, t: 8, b: 36 },
       xaxis: { range: [0, end], title: { text: "seconds since the spike", font: { size: 11 }, standoff: 4 } },
       yaxis: { range: [0, slots * 1.1] },
-      yaxis2: { range: [0, waiting * 1.1], overlaying: "y", side: "right", nticks: 5, rangemode: "tozero" },
+      yaxis2: { range: [0, waiting * 1.1], overlaying: "y", side: "right", tickmode: "auto", nticks: 5, rangemode: "tozero" },
     }), CONFIG);
   }
 }
