@@ -34,7 +34,7 @@ class BoundPorts:
 
 
 def bind(port: int | None, *, has_page: bool) -> BoundPorts:
-    """Choose the ports. Raises SettingsError when `port` or the next one is taken."""
+    """Choose the ports. Raises SettingsError when `port` or the next one is taken, or not for everybody."""
     if port == 0:
         return BoundPorts(0, 0)
     first = PAGE_PORT if port is None else port
@@ -55,6 +55,8 @@ def _is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
+        except PermissionError:
+            raise SettingsError(f"port {port} is not for everybody: choose a --port of 1024 or above") from None
         except OSError:
             return False
     return True
