@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks import local_polls, local_server, quiet, speed
+from benchmarks import local_polls, local_server, page, quiet, speed
 from benchmarks.drain import RunFailed
 from benchmarks.machine import HOME, REPOSITORY, described, pin_this_process, versions
 from benchmarks.report import Results, write_between_marks
@@ -30,6 +30,7 @@ MEASURES: dict[str, Callable[..., Any]] = {
     "in-flight": speed.in_flight,
     "local-server": local_server.capacity,
     "idle-polls": local_polls.idle_polls,
+    "page": page.page_updates,
 }
 
 METHOD = """\

@@ -35,3 +35,10 @@ def viewer(browser: Browser) -> Iterator[Viewer]:
 def stage() -> Iterator[Stage]:
     with Stage() as stage:
         yield stage
+
+
+@pytest.fixture
+def bare_stage() -> Iterator[Stage]:
+    """Without charts: their library takes the browser a second of work, and most tests never look at them."""
+    with Stage(with_charts=False) as stage:
+        yield stage

@@ -83,6 +83,16 @@ class FakeCloud:
         for _ in range(round(seconds / STEP_S)):
             self._step()
 
+    def fill(self, tasks: int) -> None:
+        """Let so many tasks be at work, with a past: events, decisions, and a minute of latencies."""
+        self.service.count_max = self.service.desired = tasks
+        self.service.is_scaled = False
+        self.service.send(tasks * self.service.slots, 3_600_000)
+        self.advance(5)
+        for number in range(50):
+            self.service.tell(self.service.events, f"(service worker) has reached a steady state, {number}")
+            self.service.tell(self.service.decisions, f"desired {number} → {number + 1}: {number * 10} messages")
+
     def _step(self) -> None:
         self.up_s += STEP_S
         self._faults = {name: left - STEP_S for name, left in self._faults.items() if left > STEP_S}
@@ -230,13 +240,17 @@ class FakeCloud:
         )
 
 
-async def serve(port: int, *, speed: float, jobs: int) -> None:
-    """Show a scripted cloud until stopped."""
+async def serve(port: int, *, speed: float, jobs: int, busy_tasks: int) -> None:
+    """Show a scripted cloud until stopped. Speed 0: time stands still."""
     cloud = FakeCloud()
+    if busy_tasks:
+        cloud.fill(busy_tasks)
     if jobs:
         await cloud.send(jobs, 2_000)
     async with Page(cloud, port) as page:
         print(page.url, flush=True)
+        if speed == 0:
+            await asyncio.Event().wait()
         while True:
             await asyncio.sleep(STEP_S)
             cloud.advance(STEP_S * speed)
@@ -248,9 +262,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8480)
     parser.add_argument("--speed", type=float, default=1.0)
     parser.add_argument("--jobs", type=int, default=0)
+    parser.add_argument("--busy-tasks", type=int, default=0, help="begin with so many tasks, all at work")
     options = parser.parse_args()
     try:
-        asyncio.run(serve(options.port, speed=options.speed, jobs=options.jobs))
+        asyncio.run(serve(options.port, speed=options.speed, jobs=options.jobs, busy_tasks=options.busy_tasks))
     except KeyboardInterrupt:
         pass
 

@@ -85,10 +85,10 @@ def test_the_empty_page_tells_what_to_do_and_steps_aside_once_jobs_come(stage: S
     expect(empty).to_be_hidden()
 
 
-def test_a_card_tells_its_tasks_state_in_words_and_not_by_colour_alone(stage: Stage, viewer: Viewer) -> None:
-    stage.tell(cast_of_all_states)
+def test_a_card_tells_its_tasks_state_in_words_and_not_by_colour_alone(bare_stage: Stage, viewer: Viewer) -> None:
+    bare_stage.tell(cast_of_all_states)
 
-    page = viewer.open(stage.url)
+    page = viewer.open(bare_stage.url)
 
     def card(number: int) -> str:
         return page.locator(f'[data-task-id="{number:02d}{TASK_ID[2:]}"]').inner_text()
@@ -129,9 +129,9 @@ def test_the_comparison_draws_both_sides_to_their_end_and_sums_them_up(stage: St
     viewer.keep("comparison")
 
 
-def test_dark_is_what_the_system_asks_for(stage: Stage, browser: Browser) -> None:
+def test_dark_is_what_the_system_asks_for(bare_stage: Stage, browser: Browser) -> None:
     with viewer_of(browser, is_dark=True) as viewer:
-        page = viewer.open(stage.url)
+        page = viewer.open(bare_stage.url)
 
         assert max(background(page)) < 64
 
@@ -195,15 +195,15 @@ def test_what_others_wrote_is_text_and_never_part_of_the_page(stage: Stage, view
     expect(page).to_have_title("Forebay local")
 
 
-def test_a_hostile_empty_state_is_text_too(stage: Stage, viewer: Viewer) -> None:
+def test_a_hostile_empty_state_is_text_too(bare_stage: Stage, viewer: Viewer) -> None:
     evil = '<img src=x onerror="document.title=1">'
 
     def infect(cloud: FakeCloud) -> None:
         cloud.service.name = evil
 
-    stage.tell(infect)
+    bare_stage.tell(infect)
 
-    page = viewer.open(stage.url)
+    page = viewer.open(bare_stage.url)
 
     expect(page.locator("#empty-commands")).to_contain_text(evil)
     expect(page.locator("img[src=x]")).to_have_count(0)

@@ -27,8 +27,8 @@ def busy(cloud: FakeCloud) -> None:
     cloud.advance(6)
 
 
-def test_jobs_are_sent_and_the_page_says_so(stage: Stage, viewer: Viewer) -> None:
-    page = viewer.open(stage.url)
+def test_jobs_are_sent_and_the_page_says_so(bare_stage: Stage, viewer: Viewer) -> None:
+    page = viewer.open(bare_stage.url)
     form = page.locator("#send")
     form.get_by_label("Jobs").fill("70")
     form.get_by_label("of ms").fill("4000")
@@ -36,11 +36,11 @@ def test_jobs_are_sent_and_the_page_says_so(stage: Stage, viewer: Viewer) -> Non
 
     expect(page.locator("#toasts")).to_contain_text("70 jobs sent.")
     expect(page.locator("#f-depth")).to_have_text("70")
-    assert stage.tell(lambda cloud: cloud.service.sent) == 70
+    assert bare_stage.tell(lambda cloud: cloud.service.sent) == 70
 
 
-def test_a_keyboard_is_enough_to_send_jobs(stage: Stage, viewer: Viewer) -> None:
-    page = viewer.open(stage.url)
+def test_a_keyboard_is_enough_to_send_jobs(bare_stage: Stage, viewer: Viewer) -> None:
+    page = viewer.open(bare_stage.url)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the figures")).to_be_focused()
 
@@ -54,9 +54,9 @@ def test_a_keyboard_is_enough_to_send_jobs(stage: Stage, viewer: Viewer) -> None
     assert outline == "solid"
 
 
-def test_the_focus_stays_on_a_tasks_button_while_its_figures_change(stage: Stage, viewer: Viewer) -> None:
-    stage.tell(busy)
-    page = viewer.open(stage.url)
+def test_the_focus_stays_on_a_tasks_button_while_its_figures_change(bare_stage: Stage, viewer: Viewer) -> None:
+    bare_stage.tell(busy)
+    page = viewer.open(bare_stage.url)
     button = page.get_by_role("button", name="Freeze task 01").first
     button.focus()
     page.keyboard.press("Enter")
@@ -67,21 +67,21 @@ def test_the_focus_stays_on_a_tasks_button_while_its_figures_change(stage: Stage
     expect(page.get_by_role("button", name="Freeze task 01").first).to_be_focused()
 
 
-def test_a_steady_stream_flows_until_it_is_stopped(stage: Stage, viewer: Viewer) -> None:
-    page = viewer.open(stage.url)
+def test_a_steady_stream_flows_until_it_is_stopped(bare_stage: Stage, viewer: Viewer) -> None:
+    page = viewer.open(bare_stage.url)
     page.locator("#rate").get_by_label("Per second").fill("12.5")
     page.locator("#rate").get_by_role("button", name="Start").click()
     expect(page.locator("#rate-now")).to_have_text("12.5/s now")
 
-    stage.advance(2)
+    bare_stage.advance(2)
     expect(page.locator("#f-arrivals-note")).to_have_text("25 sent")
     page.locator("#rate").get_by_role("button", name="Stop").click()
 
     expect(page.locator("#rate-now")).to_be_hidden()
 
 
-def test_the_desired_count_is_set_and_the_autoscaler_steps_back(stage: Stage, viewer: Viewer) -> None:
-    page = viewer.open(stage.url)
+def test_the_desired_count_is_set_and_the_autoscaler_steps_back(bare_stage: Stage, viewer: Viewer) -> None:
+    page = viewer.open(bare_stage.url)
     expect(page.locator("#scaled")).to_have_attribute("aria-checked", "true")
     page.get_by_label("Desired tasks").fill("3")
     page.locator("#desired").get_by_role("button", name="Set").click()
@@ -93,17 +93,17 @@ def test_the_desired_count_is_set_and_the_autoscaler_steps_back(stage: Stage, vi
     expect(page.locator("#scaled")).to_have_attribute("aria-checked", "true")
 
 
-def test_a_refusal_is_shown_in_the_clouds_own_words(stage: Stage, viewer: Viewer) -> None:
+def test_a_refusal_is_shown_in_the_clouds_own_words(bare_stage: Stage, viewer: Viewer) -> None:
     viewer.expects_refusals = True
-    page = viewer.open(stage.url)
+    page = viewer.open(bare_stage.url)
     page.get_by_label("Desired tasks").fill("99")
     page.locator("#desired").get_by_role("button", name="Set").click()
 
     expect(page.locator("#refusals")).to_contain_text("99 tasks are outside 0 to 12")
 
 
-def test_faults_begin_are_counted_down_and_are_cleared(stage: Stage, viewer: Viewer) -> None:
-    page = viewer.open(stage.url)
+def test_faults_begin_are_counted_down_and_are_cleared(bare_stage: Stage, viewer: Viewer) -> None:
+    page = viewer.open(bare_stage.url)
     for name in ("Network hole", "Throttle", "Refuse protection"):
         page.locator("#faults").get_by_role("button", name=name).click()
     listed = page.get_by_role("list", name="Faults now")
@@ -111,36 +111,36 @@ def test_faults_begin_are_counted_down_and_are_cleared(stage: Stage, viewer: Vie
         ["Network hole, 20 s left", "Throttling, 20 s left", "Protection refused, 20 s left"]
     )
 
-    stage.advance(5)
+    bare_stage.advance(5)
     expect(listed).to_contain_text("Network hole, 15 s left")
     page.locator("#clear-faults").click()
 
     expect(listed.get_by_role("listitem")).to_have_count(0)
 
 
-def test_a_new_revision_replaces_the_tasks(stage: Stage, viewer: Viewer) -> None:
-    stage.tell(busy)
-    page = viewer.open(stage.url)
+def test_a_new_revision_replaces_the_tasks(bare_stage: Stage, viewer: Viewer) -> None:
+    bare_stage.tell(busy)
+    page = viewer.open(bare_stage.url)
     page.get_by_role("button", name="Deploy a new revision").click()
 
     expect(page.locator("#toasts")).to_contain_text("Revision 2 is being deployed.")
-    stage.advance(2)
+    bare_stage.advance(2)
     expect(page.locator("#deployments tbody tr")).to_have_count(2)
     expect(page.locator("#deployments tbody tr").first).to_contain_text("PRIMARY")
 
 
-def test_a_killed_tasks_card_goes_to_the_stopped_ones_with_its_exit_code(stage: Stage, viewer: Viewer) -> None:
-    stage.tell(busy)
-    page = viewer.open(stage.url)
+def test_a_killed_tasks_card_goes_to_the_stopped_ones_with_its_exit_code(bare_stage: Stage, viewer: Viewer) -> None:
+    bare_stage.tell(busy)
+    page = viewer.open(bare_stage.url)
     page.get_by_role("button", name="kill -9 task 01").click()
 
     expect(page.locator("#stopped .task").first).to_contain_text("stopped, exit 137")
     expect(page.locator("#stopped").get_by_role("button", name="Logs").first).to_be_focused()
 
 
-def test_stop_and_spot_let_a_task_drain(stage: Stage, viewer: Viewer) -> None:
-    stage.tell(busy)
-    page = viewer.open(stage.url)
+def test_stop_and_spot_let_a_task_drain(bare_stage: Stage, viewer: Viewer) -> None:
+    bare_stage.tell(busy)
+    page = viewer.open(bare_stage.url)
     page.get_by_role("button", name="Stop task 01").click()
     page.get_by_role("button", name="Spot task 02").click()
 
@@ -148,13 +148,13 @@ def test_stop_and_spot_let_a_task_drain(stage: Stage, viewer: Viewer) -> None:
     expect(page.locator("#tasks")).to_contain_text("Your Spot Task was interrupted.")
 
 
-def test_logs_open_in_a_dialogue_that_escape_closes(stage: Stage, viewer: Viewer) -> None:
-    stage.tell(busy)
-    page = viewer.open(stage.url)
+def test_logs_open_in_a_dialogue_that_escape_closes(bare_stage: Stage, viewer: Viewer) -> None:
+    bare_stage.tell(busy)
+    page = viewer.open(bare_stage.url)
     page.get_by_role("button", name="Logs task 01").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("worker.started")
-    stage.tell(lambda cloud: cloud.log.append("one line more"))
+    bare_stage.tell(lambda cloud: cloud.log.append("one line more"))
     expect(page.get_by_role("dialog")).to_contain_text("one line more")
 
     page.keyboard.press("Escape")
@@ -163,13 +163,13 @@ def test_logs_open_in_a_dialogue_that_escape_closes(stage: Stage, viewer: Viewer
     expect(page.get_by_role("button", name="Logs task 01")).to_be_focused()
 
 
-def test_a_worker_with_jobs_of_its_own_is_not_sent_the_samples(stage: Stage, viewer: Viewer) -> None:
+def test_a_worker_with_jobs_of_its_own_is_not_sent_the_samples(bare_stage: Stage, viewer: Viewer) -> None:
     def refuse(cloud: FakeCloud) -> None:
         cloud.can_send = False
 
-    stage.tell(refuse)
+    bare_stage.tell(refuse)
 
-    page = viewer.open(stage.url)
+    page = viewer.open(bare_stage.url)
 
     expect(page.locator("#no-send")).to_be_visible()
     expect(page.locator("#send").get_by_role("button", name="Send")).to_be_disabled()
