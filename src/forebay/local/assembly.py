@@ -148,7 +148,8 @@ class Assembly:
 
     def for_tasks(self) -> dict[str, str]:
         """Return the variables that point a task at SQS, beside those of its user."""
-        inherited = self.plan.environment
+        # A session token belongs to the keys that ours replace.
+        inherited = {name: value for name, value in self.plan.environment.items() if name != "AWS_SESSION_TOKEN"}
         return {**inherited, **past_proxies(inherited), "AWS_ENDPOINT_URL_SQS": self.door.endpoint_url, **ACCOUNT}
 
     def for_programs(self) -> dict[str, str]:

@@ -141,7 +141,7 @@ class Cloud:
         """Return what there is to tell at the end."""
         main, queue = self.main, self.main.queue_figures()
         return RunFigures(
-            ledger=main.heard.ledger(),
+            ledger=main.heard.printed_ledger(),
             ledgers=main.heard.ledgers(),
             killed=main.killed(),
             left_badly=main.left_badly,

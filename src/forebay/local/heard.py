@@ -8,7 +8,7 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from forebay.local.task_events import TaskTally
 from forebay.rules.queue_latencies import Latencies, Percentiles
@@ -44,12 +44,12 @@ class Heard:
         return self._run.percentiles(now)
 
     def ledger(self) -> dict[str, int]:
-        """All tasks' columns, summed."""
-        total: dict[str, int] = {}
-        for tally in self._tallies.values():
-            for column, count in tally.ledger.items():
-                total[column] = total.get(column, 0) + count
-        return total
+        """All tasks' columns, summed, as far as they are known."""
+        return _sum(tally.ledger for tally in self._tallies.values())
+
+    def printed_ledger(self) -> dict[str, int]:
+        """The columns of those tasks that have ended with a ledger, summed: they balance."""
+        return _sum(tally.ledger for tally in self._tallies.values() if tally.has_stopped)
 
     def ledgers(self) -> int:
         """How many tasks have ended with a ledger."""
@@ -62,3 +62,11 @@ class Heard:
             for task_id, tally in self._tallies.items()
             if tally.has_started and not tally.has_stopped and task_id not in alive
         )
+
+
+def _sum(ledgers: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for ledger in ledgers:
+        for column, count in ledger.items():
+            total[column] = total.get(column, 0) + count
+    return total
