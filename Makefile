@@ -35,7 +35,7 @@ setup-browser: ## A browser for the tests of the page (Debian's Chromium; instal
 	@scripts/setup-browser
 
 .PHONY: run
-run: setup ## See it work: queue, ECS agent and a worker on this machine
+run: setup ## See it work: SQS, ECS, autoscaling and a worker on this machine, with a page
 	@$(BIN)/forebay local
 
 .PHONY: test
