@@ -8,9 +8,20 @@ from pathlib import Path
 
 import pytest
 from tests.cli.command import PATIENCE_S, forebay, run, surroundings
-from tests.cli.test_local import Started
+from tests.cli.test_local import Started, is_gone
 
 pytestmark = pytest.mark.processes
+
+BEGINS_A_DAEMON = """\
+import subprocess
+from forebay import Worker
+
+worker = Worker("shop")
+
+@worker.default
+async def work(body: str) -> None:
+    print("daemon", subprocess.Popen(["sleep", "600"], start_new_session=True).pid, flush=True)
+"""
 
 SECOND_TASK_FAILS = """\
 import os
@@ -82,3 +93,16 @@ def test_a_task_that_refuses_to_start_after_others_have_worked_does_not_end_the_
 
     assert "5 messages sent, 5 deleted" in ran.out.splitlines()[-1]
     assert ran.status != 2
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs Linux's /proc to know a daemon by its variables")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_daemon_that_a_handler_has_begun_does_not_outlive_it(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "shop.py").write_text(BEGINS_A_DAEMON)
+    started = Started(tmp_path, "shop", "--stay", "--tasks", "1", "--spike", "1:1")
+    daemon = int(started.read_until("daemon ").split()[1])
+
+    started.process.send_signal(number)
+    started.process.communicate(timeout=PATIENCE_S)
+
+    assert is_gone(daemon)

@@ -8,6 +8,8 @@ Rules kept here and nowhere else:
 1. The pipe ends when we do, also by SIGKILL. Then every group that was told of and not taken back is killed.
 2. This file runs as a script, without the package around it: it imports the standard library only, and starts fast.
 3. Signals that are meant for us do not end the guard before us.
+4. A process that left its task's group, as daemons do, is known by the guard's mark among its variables and killed as
+   well, where `/proc` shows it (Linux). A container's end would take it along, too.
 """
 
 from __future__ import annotations
@@ -16,21 +18,30 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import uuid
 
 _READ_BYTES = 4096
+MARK = "FOREBAY_LOCAL_GUARD"
+"""The variable that says to which guard's tasks a process belongs."""
+LOOKS_MAX = 100
+LOOK_S = 0.01
+"""Between two looks for marked processes: so long the system may take to end one."""
 
 
 class Guard:
     """The guard as we see it. It runs from the first need of it until `close()`."""
 
     def __init__(self) -> None:
+        self.mark = uuid.uuid4().hex
+        """The value of `MARK` in every task."""
         self._process: subprocess.Popen[bytes] | None = None
         self._groups: set[int] = set()
 
     def open(self) -> None:
         """Start the guard, if it does not run yet, so that the first group need not wait for it."""
         if self._process is None:
-            self._process = _started()
+            self._process = _started(self.mark)
 
     def watch(self, group: int) -> None:
         """See that this process group is killed when we end."""
@@ -57,13 +68,13 @@ class Guard:
             else:
                 return
         if self._groups:
-            self._process = _started()
+            self._process = _started(self.mark)
             _write(self._process, "".join(f"+{group}\n" for group in sorted(self._groups)))
 
 
-def _started() -> subprocess.Popen[bytes]:
+def _started(mark: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own file
-        [sys.executable, "-I", "-S", os.path.abspath(__file__)],
+        [sys.executable, "-I", "-S", os.path.abspath(__file__), mark],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -102,6 +113,32 @@ def main() -> None:
             os.killpg(group, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             continue  # It has ended; macOS says so with EPERM while it is not reaped.
+    if len(sys.argv) > 1:
+        _kill_marked(f"{MARK}={sys.argv[1]}".encode())
+
+
+def _kill_marked(variable: bytes) -> None:
+    """Kill whoever has this variable, again until nobody is left: one may have begun another meanwhile."""
+    if not os.path.isdir("/proc"):
+        return
+    for _ in range(LOOKS_MAX):
+        marked = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _has(pid, variable)]
+        if not marked:
+            return
+        for pid in marked:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue  # It has ended meanwhile.
+        time.sleep(LOOK_S)
+
+
+def _has(pid: int, variable: bytes) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as variables:
+            return variable in variables.read().split(b"\0")
+    except OSError:
+        return False  # It has ended, or is another user's. Of one that has ended nothing is left to read.
 
 
 if __name__ == "__main__":

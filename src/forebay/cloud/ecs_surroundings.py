@@ -16,7 +16,7 @@ from random import Random
 from forebay.clock import Clock
 from forebay.cloud.agent_ecs import REGION, AgentTask
 from forebay.cloud.ecs_agent import EcsAgent
-from forebay.cloud.ecs_guard import Guard
+from forebay.cloud.ecs_guard import MARK, Guard
 from forebay.platform import PARENT_VARIABLE
 from forebay.rules.ecs_vocabulary import ServicePlan, TaskStatus
 
@@ -53,6 +53,7 @@ class Surroundings:
             "ECS_CONTAINER_METADATA_URI_V4": self._agent.metadata_uri(endpoint_id),
             "AWS_ACCESS_KEY_ID": access_key(task_id),
             PARENT_VARIABLE: str(os.getpid()),
+            MARK: self.guard.mark,
         }
 
     def leave(self, task_id: str) -> None:
