@@ -15,7 +15,9 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from typing import Any
 
@@ -28,7 +30,7 @@ LOOK_S = 0.2
 FEW_TASKS = 2
 PATIENCE_S = 30.0
 """For a task to be found that a disaster can meet; tasks start slowly when they all start at once."""
-LOST_TIMES = 60
+LOST_TIMES = 40
 LOST_ANSWERS: Mapping[str, object] = {
     "effect": "drop_after",
     "probability": 0.5,
@@ -106,10 +108,9 @@ class Havoc:
         began_at = time.monotonic()
         self._cloud.freeze(task_id, True)
         await asyncio.sleep(lasts_s)  # The disaster itself: it is over between two looks.
-        try:
+        self.journal.deeds.append(Deed(Kind.FREEZE, pid, began_at, time.monotonic()))
+        with suppress(ControlError):  # It may have been killed meanwhile: its stop timeout was over.
             self._cloud.freeze(task_id, False)
-        finally:
-            self.journal.deeds.append(Deed(Kind.FREEZE, pid, began_at, time.monotonic()))
         self._struck.discard(task_id)
 
     async def _victim(self) -> TaskFigures:
@@ -145,21 +146,25 @@ class Havoc:
                 await asyncio.sleep(disaster.lasts_s)  # The disaster itself: it is over between two looks.
                 self._cloud.set_desired(self._tasks)
             case _:
-                await self._lose_answers()
-                self.journal.deeds.append(Deed(disaster.kind, None, began_at, time.monotonic()))
+                await self._lose_answers(began_at)
 
     def _note(self, disaster: Disaster) -> None:
         """Write down a fault that ends by itself, at the cloud's next tick."""
         now = time.monotonic()
         self.journal.deeds.append(Deed(disaster.kind, None, now, now + disaster.lasts_s + 2 * LOOK_S))
 
-    async def _lose_answers(self) -> None:
+    async def _lose_answers(self, began_at: float) -> None:
+        """Let answers be lost until the rule is used up; tasks that have little to ask do not use it up in time."""
         url = self._cloud.picture()["endpoint"] + "/_forebay/chaos"
         before = _strikes(await asyncio.to_thread(_call, "GET", url, None))
         await asyncio.to_thread(_call, "POST", url, LOST_ANSWERS)
-        async with asyncio.timeout(PATIENCE_S):
-            while _strikes(await asyncio.to_thread(_call, "GET", url, None)) < before + LOST_TIMES:  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_S)  # between two looks
+        ended_at = inf
+        while time.monotonic() < began_at + PATIENCE_S:
+            if _strikes(await asyncio.to_thread(_call, "GET", url, None)) >= before + LOST_TIMES:
+                ended_at = time.monotonic()
+                break
+            await asyncio.sleep(LOOK_S)  # between two looks
+        self.journal.deeds.append(Deed(Kind.LOST_ANSWERS, None, began_at, ended_at))
 
 
 def _call(method: str, url: str, rule: Mapping[str, object] | None) -> Sequence[Mapping[str, Any]]:
