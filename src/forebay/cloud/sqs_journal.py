@@ -75,6 +75,7 @@ class Journal(NoJournal):
         self._number = 0
         self._held: list[tuple[Exchange, Callable[[], None]]] = []
         self._turn: asyncio.Handle | None = None
+        self._is_closed = False
         for number, queue in restore_queues(store, service.registry, epoch_s):
             self._adopt(number, queue)
         service.next_event_at()
@@ -102,7 +103,7 @@ class Journal(NoJournal):
 
     def soon(self) -> None:
         """See that what has changed is kept before the event loop turns once more."""
-        if self._turn is None:
+        if self._turn is None and not self._is_closed:
             self._turn = asyncio.get_running_loop().call_soon(self.commit)
 
     def commit(self) -> None:
@@ -127,6 +128,7 @@ class Journal(NoJournal):
     def close(self) -> None:
         """Keep the last, and let the store go."""
         self.commit()
+        self._is_closed = True
         self._store.close()
 
     # ── changes ────────────────────────────────────────────────────────────────────────────────────────────
