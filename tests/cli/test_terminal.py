@@ -69,15 +69,30 @@ def terminals() -> Iterator[list[Terminal]]:
 def test_on_a_terminal_local_stays_and_says_how_to_go_on_and_how_to_stop(
     tmp_path: Path, terminals: list[Terminal]
 ) -> None:
-    terminal = Terminal([*forebay(), "local", "--jobs", "1", "--ms", "10"], tmp_path)
+    terminal = Terminal([*forebay(), "local", "--port", "0", "--tasks", "1", "--spike", "1:10"], tmp_path)
     terminals.append(terminal)
 
-    terminal.read_until("Every job is done. Send more from another terminal with `forebay send`; Ctrl-C stops.")
+    terminal.read_until("Every job is done. Send more from the page or with `forebay send`; Ctrl-C stops.")
     terminal.process.send_signal(signal.SIGINT)
-    terminal.read_until("A second Ctrl-C stops now")
-    terminal.insist(signal.SIGINT)
+    terminal.read_until("1 messages sent, 1 deleted")
 
-    assert "the open poll ends in" in terminal.shown
+    assert "one task's ledger: received 1 = succeeded 1" in terminal.shown
+    assert terminal.process.wait(PATIENCE_S) == 0
+
+
+def test_without_a_page_local_shows_a_live_view_and_the_ledgers_below_it(
+    tmp_path: Path, terminals: list[Terminal]
+) -> None:
+    terminal = Terminal([*forebay(), "local", "--port", "0", "--no-page", "--tasks", "1", "--spike", "1:10"], tmp_path)
+    terminals.append(terminal)
+
+    terminal.read_until("Send more with `forebay send`; Ctrl-C stops.")
+    terminal.read_until("1 sent, 1 done")
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.read_until("1 messages sent, 1 deleted")
+
+    assert terminal.shown.rindex("1 sent, 1 done") < terminal.shown.index("one task's ledger: received 1")
+    assert terminal.process.wait(PATIENCE_S) == 0
 
 
 def test_an_idle_worker_on_a_terminal_says_how_long_its_open_poll_will_take(
