@@ -37,13 +37,14 @@ SPIKE_DEFAULT = "20:500"
 
 EPILOG = """\b
 Examples:
-  forebay local                                (the sample worker, a page, and a small spike of jobs)
+  forebay local                  (the sample worker, a page, and a small spike)
   forebay local --tasks 0-8 --spike 300:2000 --open
   forebay local shop.jobs:worker --data .forebay -- --slots 8 --log json
 
 \b
-What follows `--` goes to `forebay run` in every task. Ctrl-C drains, a second one stops at once. Off a terminal it
-leaves by itself once something has been sent and everything is done."""
+What follows `--` goes to `forebay run` in every task. Ctrl-C drains, a second
+one stops at once. Off a terminal it leaves by itself once something has been
+sent and everything is done."""
 
 
 Target = Annotated[
