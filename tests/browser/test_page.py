@@ -112,6 +112,24 @@ def test_a_card_tells_its_tasks_state_in_words_and_not_by_colour_alone(bare_stag
     expect(page.locator("#stopped").get_by_role("button", name="kill")).to_have_count(0)
 
 
+def test_twelve_busy_tasks_are_twelve_cards_and_every_slot_is_counted(stage: Stage, viewer: Viewer) -> None:
+    stage.tell(lambda cloud: cloud.set_rate(30.0, 4_000))
+    stage.advance(5)
+    page = viewer.open(stage.url)
+    viewer.await_charts()
+    for _ in range(5):
+        stage.advance(3)
+        stage.await_pictures(1)
+
+    expect(page.locator("#tasks .task")).to_have_count(12)
+    expect(page.locator('#tasks [data-look="busy"]')).to_have_count(12)
+    expect(page.locator("#f-tasks")).to_have_text("12 / 12")
+    expect(page.locator("#f-tasks-note")).to_have_text("running / desired")
+    in_flight = stage.tell(lambda cloud: sum(len(task.running) for task in cloud.service.tasks))
+    expect(page.locator("#f-depth-note")).to_contain_text(f", {in_flight} in flight")
+    viewer.keep("busy")
+
+
 def test_the_comparison_draws_both_sides_to_their_end_and_sums_them_up(stage: Stage, viewer: Viewer) -> None:
     page = viewer.open(stage.url)
     form = page.locator("#compare")
@@ -213,7 +231,7 @@ def test_a_reload_loses_nothing_of_the_past(stage: Stage, viewer: Viewer) -> Non
     stage.send(100, 2_000)
     page = viewer.open(stage.url)
     viewer.await_charts()
-    for _ in range(6):
+    for _ in range(3):
         before = count_of_points(page)
         stage.advance(1)
         viewer.until("count => document.querySelector('#chart-depth').data.at(-1).x.length > count", before)
@@ -222,7 +240,7 @@ def test_a_reload_loses_nothing_of_the_past(stage: Stage, viewer: Viewer) -> Non
     page.reload()
     viewer.await_charts()
 
-    assert count_of_points(page) >= before > 6
+    assert count_of_points(page) >= before > 3
 
 
 def test_where_nobody_looked_the_charts_have_a_gap_and_no_slope(stage: Stage, viewer: Viewer) -> None:

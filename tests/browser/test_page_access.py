@@ -1,4 +1,4 @@
-"""axe-core looks at the page: no violation of WCAG 2 A or AA that a machine can find, in any state, light or dark."""
+"""No violation of WCAG 2 A or AA that a machine can find: axe-core looks at the page in its states, light and dark."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def test_a_busy_page_has_no_violation(stage: Stage, browser: Browser, is_dark: b
         expect(page.locator("#sides .js-plotly-plot")).to_have_count(2)
         stage.advance(19)
         expect(page.locator("#verdict")).to_be_visible()
+        viewer.keep("dark" if is_dark else "light")
         page.get_by_text("Table", exact=True).first.click()
 
         assert violations(page) == []
 
 
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
-def test_an_empty_page_on_a_phone_has_no_violation(stage: Stage, browser: Browser, is_dark: bool) -> None:
+def test_an_empty_page_on_a_phone_has_no_violation(bare_stage: Stage, browser: Browser, is_dark: bool) -> None:
     with viewer_of(browser, PHONE, is_dark=is_dark) as viewer:
-        page = viewer.open(stage.url)
-        viewer.await_charts()
+        page = viewer.open(bare_stage.url)
 
         assert violations(page) == []
 
@@ -55,7 +55,7 @@ def test_an_empty_page_on_a_phone_has_no_violation(stage: Stage, browser: Browse
 def test_neither_the_log_nor_a_refusal_nor_a_lost_connection_has_a_violation(browser: Browser, is_dark: bool) -> None:
     with viewer_of(browser, is_dark=is_dark) as viewer:
         viewer.expects_cuts = viewer.expects_refusals = True
-        with Stage() as stage:
+        with Stage(with_charts=False) as stage:
             stage.tell(cast_of_all_states)
             page = viewer.open(stage.url)
             page.get_by_label("Desired tasks").fill("99")

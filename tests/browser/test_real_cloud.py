@@ -60,7 +60,7 @@ def test_a_task_is_protected_while_it_works_and_no_longer(viewer: Viewer, tmp_pa
 
 
 def test_scaled_to_zero_a_task_finishes_its_job_first(viewer: Viewer, tmp_path: Path) -> None:
-    with opened(viewer, tmp_path, "--tasks", "1-2", *BRIEFLY) as page:
+    with opened(viewer, tmp_path, "--tasks", "1-2", *BRIEFLY, "--drain", "2") as page:
         send(page, 1, 5_000)
         expect(page.locator("#f-protected")).to_have_text("1", timeout=SOON_MS)
 

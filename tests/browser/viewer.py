@@ -31,7 +31,7 @@ FLAGS = (
     "--disable-sync",
 )
 OUTPUT = Path(__file__).resolve().parent.parent.parent / "test-output" / "browser"
-PATIENCE_MS = 10_000
+PATIENCE_MS = 20_000
 DESK = (1280, 900)
 PHONE = (360, 740)
 
