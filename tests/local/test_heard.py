@@ -5,10 +5,21 @@ from __future__ import annotations
 from forebay.local.heard import Heard
 from forebay.observability.events import LEDGER
 
-STARTED = {"event": "worker.started", "at": "2026-11-24T10:00:00.000Z", "slots": 5}
-BEGUN = {"event": "attempt.started", "at": "2026-11-24T10:00:01.000Z", "message_id": "m", "job": "default"}
-DONE = {**BEGUN, "event": "attempt.finished", "outcome": "succeeded", "settlement": "delete", "lasted_s": 0.5}
-STOPPED = {
+STARTED: dict[str, object] = {"event": "worker.started", "at": "2026-11-24T10:00:00.000Z", "slots": 5}
+BEGUN: dict[str, object] = {
+    "event": "attempt.started",
+    "at": "2026-11-24T10:00:01.000Z",
+    "message_id": "m",
+    "job": "default",
+}
+DONE: dict[str, object] = {
+    **BEGUN,
+    "event": "attempt.finished",
+    "outcome": "succeeded",
+    "settlement": "delete",
+    "lasted_s": 0.5,
+}
+STOPPED: dict[str, object] = {
     "event": "worker.stopped",
     "at": "2026-11-24T10:00:02.000Z",
     **dict.fromkeys(LEDGER, 0),
