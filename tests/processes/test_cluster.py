@@ -145,6 +145,7 @@ def test_a_deployment_replaces_every_task_and_never_falls_below_the_minimum() ->
         new = {task.task_id for task in tasks_in(service, TaskStatus.RUNNING)}
         assert len(new) == 3
         assert not new & {*old}
+        await ground.until(lambda: all(ground.lines.get(task_id) for task_id in new))
         assert {ground.lines[task_id][0] for task_id in new} == {"new"}
         assert {ground.lines[task_id][0] for task_id in old} == {"None"}
         assert min(fewest) >= 3
@@ -175,7 +176,7 @@ def test_a_task_that_crashes_again_and_again_is_started_ever_more_rarely() -> No
 
 def test_a_first_deployment_that_never_works_is_given_up() -> None:
     async def scenario(ground: Ground) -> None:
-        service = ground.serve("sys.exit(1)", desired_count=3)
+        service = ground.serve("sys.exit(1)", desired_count=3, settling_s=5.0)  # However slow Python is to start.
 
         await stopped(ground, service, 3)
 
@@ -187,7 +188,7 @@ def test_a_first_deployment_that_never_works_is_given_up() -> None:
 
 def test_a_deployment_that_does_not_work_goes_back_to_what_did() -> None:
     async def scenario(ground: Ground) -> None:
-        service = ground.serve(LEAVES_ON_SIGTERM, desired_count=2, settling_s=0.05, maximum_percent=400)
+        service = ground.serve(LEAVES_ON_SIGTERM, desired_count=2, settling_s=1.0, maximum_percent=400)
         old = await ground.ready(service, 2)
         await ground.until(lambda: service.view().deployments[0].rollout_state == "COMPLETED")
 
