@@ -106,3 +106,20 @@ def test_a_daemon_that_a_handler_has_begun_does_not_outlive_it(tmp_path: Path, n
     started.process.communicate(timeout=PATIENCE_S)
 
     assert is_gone(daemon)
+
+
+def test_a_task_that_is_stopped_before_its_worker_has_begun_is_no_failure(tmp_path: Path) -> None:
+    """The interpreter dies of a SIGTERM that comes before anybody handles it; here the import does as it does."""
+    (tmp_path / "shop.py").write_text(
+        "import os, signal, time\nfrom forebay import Worker\n"
+        'if "ECS_AGENT_URI" in os.environ:\n'
+        "    signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        '    print("importing", flush=True)\n    time.sleep(600)\n'
+        'worker = Worker("shop")\n'
+    )
+    started = Started(tmp_path, "shop", "--stay", "--tasks", "1")
+    started.read_until("importing")
+
+    started.process.send_signal(signal.SIGINT)
+
+    assert started.end() == 0

@@ -156,13 +156,6 @@ class WorkedService:
 
     # ── what the page shows ────────────────────────────────────────────────────────────────────────────────
 
-    def find(self, task_id: str) -> TaskRecord:
-        """Return a task by its id. Raises ControlError."""
-        task = self.tasks.get(task_id)
-        if task is None:
-            raise ControlError(f"there is no task {task_id}")
-        return task
-
     def log_lines(self, task_id: str, count_max: int) -> list[str]:
         """The last lines of a task. Raises ControlError."""
         try:
@@ -240,7 +233,9 @@ class WorkedService:
                 end_polls()
         finally:
             ended.cancel()
-        self.left_badly = sum(1 for task_id in stopped if self.tasks[task_id].exit_code not in (0, None))
+        # One that is stopped before its worker has begun ends by the signal itself, and loses nothing.
+        begun = [self.tasks[task_id].exit_code for task_id in stopped if self.heard.of(task_id).has_started]
+        self.left_badly = sum(1 for exit_code in begun if exit_code not in (0, None))
 
     def terminate_again(self) -> None:
         """Send SIGTERM once more to whatever still runs."""
