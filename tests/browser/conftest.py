@@ -1,4 +1,8 @@
-"""One browser for all tests of a process. Where there is none they are skipped, and in CI they fail."""
+"""One browser for the tests of a module. Where there is none they are skipped, and in CI they fail.
+
+Playwright's synchronous interface keeps an event loop running in the thread that uses it. So it ends with its module:
+other tests of the same process run loops of their own.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from tests.browser.stage import Stage
 from tests.browser.viewer import FLAGS, Viewer, executable, viewer_of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     command = executable()
     if command is None:
