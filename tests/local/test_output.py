@@ -13,15 +13,8 @@ AT = "2026-11-24T10:00:00.000Z"
 
 
 def told(line: str, *, log: str = "text", names_tasks: bool = True, tells_its_own: bool = False) -> str:
-    lines: list[str] = []
-    output = Output(
-        lines.append,
-        log="json" if log == "json" else "text",
-        names_tasks=names_tasks,
-        tells_its_own=tells_its_own,
-    )
-    output.task_line(TASK, line.encode(), event_of(line.encode()))
-    return "".join(lines)
+    output = Output(log="json" if log == "json" else "text", names_tasks=names_tasks, tells_its_own=tells_its_own)
+    return output.rendered(TASK, line.encode(), event_of(line.encode())) or ""
 
 
 def event(name: str, **fields: object) -> str:

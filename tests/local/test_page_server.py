@@ -13,9 +13,10 @@ from aiohttp import ClientSession
 from tests.browser.fake_cloud import FakeCloud
 
 from forebay.errors import SettingsError
-from forebay.local.page import Page, who_is_at
+from forebay.local.page import Page
 from forebay.local.page.controls import CONTROLS
 from forebay.local.page.stream import Stream
+from forebay.local.ports import who_is_at
 
 Visit = Callable[[Page, FakeCloud, ClientSession], Awaitable[None]]
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
-
 import pytest
+from tests.rules.cost import lines_run
 from tests.rules.queues import Bench
 
 from forebay.rules.queue_semantics import ChangeEntry, DeleteEntry, SendEntry
@@ -15,24 +11,6 @@ from forebay.rules.queue_store import StandardQueue
 
 SMALL, LARGE = 100, 50_000
 FEW_LINES = 20
-
-
-def _lines_run(call: Callable[[], object]) -> int:
-    """Return how many lines of Python `call` executes: a measure that no machine's load can change."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 def _filled(count: int, *, in_flight: int = 0, delayed: int = 0) -> Bench:
@@ -55,7 +33,7 @@ def _cycle(bench: Bench) -> list[int]:
     """Return the cost of each call of a usual life: send, receive, renew, release, delete, count, and of time."""
     bench.now += 1
     costs = [
-        _lines_run(
+        lines_run(
             lambda: bench.rules.send_batch(
                 bench.url, [SendEntry(body="x", entry_id=str(number)) for number in range(10)], now=bench.now
             )
@@ -65,13 +43,13 @@ def _cycle(bench: Bench) -> list[int]:
     changes = [ChangeEntry(str(number), delivery.receipt, 600) for number, delivery in enumerate(deliveries)]
     releases = [ChangeEntry(str(number), delivery.receipt, 0) for number, delivery in enumerate(deliveries[:5])]
     deletes = [DeleteEntry(str(number), delivery.receipt) for number, delivery in enumerate(deliveries[5:])]
-    costs.append(_lines_run(lambda: bench.receive(10)))
-    costs.append(_lines_run(lambda: bench.rules.change_visibility_batch(bench.url, changes, now=bench.now)))
-    costs.append(_lines_run(lambda: bench.rules.change_visibility_batch(bench.url, releases, now=bench.now)))
-    costs.append(_lines_run(lambda: bench.rules.delete_batch(bench.url, deletes, now=bench.now)))
-    costs.append(_lines_run(lambda: bench.counts()))
-    costs.append(_lines_run(lambda: bench.rules.advance(bench.now + 0.5)))
-    costs.append(_lines_run(bench.rules.next_event_at))
+    costs.append(lines_run(lambda: bench.receive(10)))
+    costs.append(lines_run(lambda: bench.rules.change_visibility_batch(bench.url, changes, now=bench.now)))
+    costs.append(lines_run(lambda: bench.rules.change_visibility_batch(bench.url, releases, now=bench.now)))
+    costs.append(lines_run(lambda: bench.rules.delete_batch(bench.url, deletes, now=bench.now)))
+    costs.append(lines_run(lambda: bench.counts()))
+    costs.append(lines_run(lambda: bench.rules.advance(bench.now + 0.5)))
+    costs.append(lines_run(bench.rules.next_event_at))
     return costs
 
 
@@ -91,7 +69,7 @@ def test_polls_that_wait_cost_nothing_to_others() -> None:
         bench = Bench()
         for _ in range(waiting):
             bench.poll(20)
-        return _lines_run(lambda: bench.send("x"))
+        return lines_run(lambda: bench.send("x"))
 
     assert cost(5_000) <= cost(10) + FEW_LINES
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
-from typing import Any
 
 import pytest
+from tests.rules.cost import lines_run
 from tests.rules.fifo_queues import FifoBench
 from tests.rules.queues import Bench
 
@@ -17,24 +15,6 @@ from forebay.rules.queue_store import StandardQueue
 
 SMALL, LARGE = 200, 30_000
 FEW_LINES = 40
-
-
-def _lines_run(call: Callable[[], object]) -> int:
-    """Return how many lines of Python `call` executes: a measure that no machine's load can change."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 def _entries(bench: Bench, first: int, group: Callable[[int], str]) -> list[SendEntry]:
@@ -70,19 +50,19 @@ def _filled(kind: str, count: int, group: Callable[[int], str]) -> Bench:
 def _cycle(bench: Bench, group: Callable[[int], str]) -> list[int]:
     bench.now += 1
     entries = _entries(bench, 10**6, group)
-    costs = [_lines_run(lambda: bench.rules.send_batch(bench.url, entries, now=bench.now))]
+    costs = [lines_run(lambda: bench.rules.send_batch(bench.url, entries, now=bench.now))]
     for _ in range(3):
         deliveries = bench.receive(10)
         releases = [ChangeEntry(str(number), delivery.receipt, 0) for number, delivery in enumerate(deliveries[:5])]
         deletes = [DeleteEntry(str(number), delivery.receipt) for number, delivery in enumerate(deliveries[5:])]
         if deliveries:
-            costs.append(_lines_run(partial(bench.rules.change_visibility_batch, bench.url, releases, now=bench.now)))
+            costs.append(lines_run(partial(bench.rules.change_visibility_batch, bench.url, releases, now=bench.now)))
         if deletes:
-            costs.append(_lines_run(partial(bench.rules.delete_batch, bench.url, deletes, now=bench.now)))
-    costs.append(_lines_run(lambda: bench.receive(10)))
-    costs.append(_lines_run(bench.counts))
-    costs.append(_lines_run(lambda: bench.rules.advance(bench.now + 0.5)))
-    costs.append(_lines_run(bench.rules.next_event_at))
+            costs.append(lines_run(partial(bench.rules.delete_batch, bench.url, deletes, now=bench.now)))
+    costs.append(lines_run(lambda: bench.receive(10)))
+    costs.append(lines_run(bench.counts))
+    costs.append(lines_run(lambda: bench.rules.advance(bench.now + 0.5)))
+    costs.append(lines_run(bench.rules.next_event_at))
     return costs
 
 
@@ -101,7 +81,7 @@ def test_a_receive_looks_through_neither_a_noisy_groups_backlog_nor_a_locked_one
             bench.rules.send_batch(bench.url, _entries(bench, start, lambda _: "flood"), now=0.0)
         bench.receive(10)
         bench.rules.send(bench.url, SendEntry(body="q", group="q", dedupe="q" if kind is FifoBench else None), now=0.0)
-        return _lines_run(lambda: bench.receive(1))
+        return lines_run(lambda: bench.receive(1))
 
     for kind in (FifoBench, Bench):
         assert cost(kind(), LARGE) <= cost(kind(), SMALL) + FEW_LINES
@@ -178,6 +158,6 @@ def test_no_call_costs_more_after_long_use(kind: str, grouping: str) -> None:
         for delivery in bench.receive(10):
             bench.delete(delivery)
 
-    costs = [_lines_run(cycle) for _ in range(600)]
+    costs = [lines_run(cycle) for _ in range(600)]
 
     assert max(costs[-50:]) <= 2 * max(costs[:50]) + FEW_LINES

@@ -58,6 +58,7 @@ class Assembly:
         self.sqs = SqsServer(door=self.door, time_lapse=plan.time_lapse, data=plan.data)
         self.cluster = LocalCluster(log_folder=None if plan.data is None else plan.data / "logs")
         self._on_line = on_line
+        self._output = Output(log=plan.log, names_tasks=plan.count_max > 1, tells_its_own=plan.is_sample)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Assembly:
@@ -67,8 +68,7 @@ class Assembly:
             await stack.enter_async_context(self.cluster)
             ecs = EcsServer(self.cluster)
             self.door.serve(ecs.SERVICE, ecs.accept)
-            show = self._shower(names_tasks=self.plan.count_max > 1)
-            self.main = self._main_service(show)
+            self.main = self._main_service()
             self.producer = Producer(self.main.queue_url, self.for_programs())
             stack.push_async_callback(self.producer.aclose)
             self.main.autoscaler = self.autoscaler = self._scaled(self.main)
@@ -87,9 +87,9 @@ class Assembly:
         except QueueDataError as error:
             raise SettingsError(f"--data: {error}") from error
 
-    def _main_service(self, show: Callable[[str, bytes, Mapping[str, object] | None], None]) -> WorkedService:
+    def _main_service(self) -> WorkedService:
         try:
-            return WorkedService(self._order(), sqs=self.sqs, cluster=self.cluster, on_line=show)
+            return WorkedService(self._order(), sqs=self.sqs, cluster=self.cluster, on_line=self._show)
         except ServiceFailure as failure:
             # Only kept queues can stand in the way: one was deleted a moment before the last run ended.
             raise SettingsError(f"--data {self.plan.data}: queue {QUEUE}: {failure.message}") from failure
@@ -128,21 +128,11 @@ class Assembly:
             time_lapse=plan.time_lapse,
         )
 
-    def _shower(self, *, names_tasks: bool) -> Callable[[str, bytes, Mapping[str, object] | None], None]:
-        """Return what shows the lines of a service's tasks."""
-        event_now: list[Mapping[str, object] | None] = [None]
-        output = Output(
-            lambda line: self._on_line(line, event_now[0]),
-            log=self.plan.log,
-            names_tasks=names_tasks,
-            tells_its_own=self.plan.is_sample,
-        )
-
-        def show(task_id: str, line: bytes, event: Mapping[str, object] | None) -> None:
-            event_now[0] = event
-            output.task_line(task_id, line, event)
-
-        return show
+    def _show(self, task_id: str, line: bytes, event: Mapping[str, object] | None) -> None:
+        """Hand on one line of the main service's tasks, as it is to be shown."""
+        text = self._output.rendered(task_id, line, event)
+        if text is not None:
+            self._on_line(text, event)
 
     # ── addresses ──────────────────────────────────────────────────────────────────────────────────────────
 

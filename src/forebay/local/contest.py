@@ -10,12 +10,12 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import asyncio
-import sys
 import uuid
 from collections.abc import Mapping
 
 from forebay.cloud.ecs_cluster import LocalCluster
 from forebay.cloud.sqs_server import SqsServer
+from forebay.local.assembly import worker_command
 from forebay.local.comparison import SLOTS, SpikeTwice, tasks_for_all_at_once
 from forebay.local.port import Comparison, ControlError
 from forebay.local.sending import Producer
@@ -113,7 +113,7 @@ def _side(
     order = ServiceOrder(
         plan=ServicePlan(name=name, desired_count=tasks, stop_timeout_s=STOP_TIMEOUT_S),
         queue=f"{QUEUE_PREFIX}{name}-{uuid.uuid4().hex[:6]}",
-        command=[sys.executable, "-m", "forebay.cli.main", "run", "--slots", str(SLOTS), "--log", "json"],
+        command=worker_command(["--slots", str(SLOTS)]),
         environment=environment,
         count_min=tasks,
         count_max=tasks,

@@ -10,7 +10,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, cast
 
@@ -47,41 +47,38 @@ def _is_text(name: object) -> bool:
 
 
 class Output:
-    """Renders the tasks' lines and hands them to `write`, each with its line break."""
+    """Renders the tasks' lines."""
 
-    def __init__(
-        self, write: Callable[[str], None], *, log: Literal["text", "json"], names_tasks: bool, tells_its_own: bool
-    ) -> None:
+    def __init__(self, *, log: Literal["text", "json"], names_tasks: bool, tells_its_own: bool) -> None:
         """`tells_its_own`: the worker's own words tell of attempts that begin and succeed, as the sample's do."""
-        self._write = write
         self._is_json = log == "json"
         self._names_tasks = names_tasks
         self._tells_its_own = tells_its_own
 
-    def task_line(self, task_id: str, line: bytes, event: Mapping[str, object] | None) -> None:
-        """Tell one line of a task. `event` is what `event_of` made of it."""
-        if event is None:
-            self._write(line.decode("utf-8", "replace") + "\n")
-        elif self._is_json:
-            self._write(json.dumps({"task": task_id, **event}, ensure_ascii=False, separators=(",", ":")) + "\n")
-        else:
-            self._tell_text(task_id, event)
+    def rendered(self, task_id: str, line: bytes, event: Mapping[str, object] | None) -> str | None:
+        """Return one line of a task as it is to be shown, with its line break; None when it is not.
 
-    def _tell_text(self, task_id: str, event: Mapping[str, object]) -> None:
+        `event` is what `event_of` made of it.
+        """
+        if event is None:
+            return line.decode("utf-8", "replace") + "\n"
+        if self._is_json:
+            return json.dumps({"task": task_id, **event}, ensure_ascii=False, separators=(",", ":")) + "\n"
+        return self._text(task_id, event)
+
+    def _text(self, task_id: str, event: Mapping[str, object]) -> str | None:
         name, at_utc = str(event["event"]), datetime.fromisoformat(str(event["at"]))
         if self._tells_its_own and _is_success(event):
-            return
+            return None
         fields = {name: value for name, value in event.items() if name not in ("event", "at", "level")}
         if name == "log" and "message" in fields and "logger" in fields:
             text: str | None = record_text(str(event.get("level", "INFO")), fields, at_utc)
         else:
             text = text_line(name, fields, at_utc)
-        if text is None:
-            return
-        if self._names_tasks:
-            stamp, _, rest = text.partition(" ")
-            text = f"{stamp} [{task_id[:SHORT]}] {rest}"
-        self._write(text)
+        if text is None or not self._names_tasks:
+            return text
+        stamp, _, rest = text.partition(" ")
+        return f"{stamp} [{task_id[:SHORT]}] {rest}"
 
 
 def _is_success(event: Mapping[str, object]) -> bool:

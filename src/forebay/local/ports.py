@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import dataclass
-from urllib.error import URLError
+from typing import cast
 from urllib.request import ProxyHandler, build_opener
 
 from forebay.errors import SettingsError
@@ -21,6 +21,7 @@ from forebay.local.plan import PAGE_PORT
 LOOPBACK = "127.0.0.1"
 WHO_PATH = "/_forebay/who"
 PATIENCE_S = 1.0
+ANSWER_MAX_BYTES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,20 @@ def _is_free(port: int) -> bool:
 
 def _holder(port: int) -> str:
     """Say which `forebay local` has the port; empty when it is something else."""
+    who = who_is_at(port)
+    return (
+        "" if who is None else f"another `forebay local` (process {who['process_id']}) is at http://{LOOPBACK}:{port}"
+    )
+
+
+def who_is_at(port: int) -> dict[str, object] | None:
+    """Ask who has a port: `process_id` and `page` of a page of ours. None: it is something else. This waits."""
+    opener = build_opener(ProxyHandler({}))  # A proxy knows nothing of this machine's ports.
     try:
-        # Never through a proxy: it is this machine that is asked.
-        with build_opener(ProxyHandler({})).open(f"http://{LOOPBACK}:{port}{WHO_PATH}", timeout=PATIENCE_S) as answer:
-            who: object = json.loads(answer.read(4096))
-    except (URLError, OSError, ValueError):
-        return ""
-    number = who.get("process_id") if isinstance(who, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return f"another `forebay local` (process {number}) is at http://{LOOPBACK}:{port}" if number else ""
+        with opener.open(f"http://{LOOPBACK}:{port}{WHO_PATH}", timeout=PATIENCE_S) as answer:
+            said: object = json.loads(answer.read(ANSWER_MAX_BYTES))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(said, dict) or "process_id" not in said:
+        return None
+    return cast("dict[str, object]", said)

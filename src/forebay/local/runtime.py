@@ -41,7 +41,6 @@ PICTURE_S = 0.5
 ECHO_S = 0.05
 PATIENCE_AT_ONCE_S = 3.0
 """What tasks get after the second signal, to give back what they hold."""
-USAGE_STATUS = 2
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

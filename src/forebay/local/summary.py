@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 COLUMNS = ("succeeded", "retried", "buried", "parked", "continued", "duplicate", "released", "lease_lost")
-USAGE_STATUS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

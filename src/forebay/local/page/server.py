@@ -10,12 +10,10 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 from types import TracebackType
-from typing import Self, cast
-from urllib.request import ProxyHandler, Request, build_opener
+from typing import Self
 
 from aiohttp import web
 
@@ -25,14 +23,12 @@ from forebay.local.page.files import INDEX, Files
 from forebay.local.page.guard import Guard, add_headers
 from forebay.local.page.stream import Stream
 from forebay.local.port import ControlError, LocalCloud
+from forebay.local.ports import LOOPBACK, WHO_PATH, who_is_at
 
-HOST = "127.0.0.1"
-WHO = "/_forebay/who"
 LOG_LINES_MAX = 500
 REQUEST_BYTES_MAX = 16 * 1024
 CLOSING_S = 1.0
 """How long requests may take to end when the page closes."""
-ASKING_S = 2.0
 
 
 class Page:
@@ -49,7 +45,7 @@ class Page:
     @property
     def url(self) -> str:
         """The page's address."""
-        return f"http://{HOST}:{self._port}/"
+        return f"http://{LOOPBACK}:{self._port}/"
 
     async def __aenter__(self) -> Self:
         """Listen. Raises SettingsError when the port cannot be had."""
@@ -62,7 +58,7 @@ class Page:
                 web.get("/static/{name}", self._file),
                 web.get("/events", self.stream.serve),
                 web.get("/logs/{task_id}", self._logs),
-                web.get(WHO, self._who),
+                web.get(WHO_PATH, self._who),
                 web.post("/do/{control}", self._do),
             ]
         )
@@ -82,7 +78,7 @@ class Page:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((HOST, self._port))
+            listener.bind((LOOPBACK, self._port))
             listener.listen(64)
         except OSError as error:
             listener.close()
@@ -110,19 +106,6 @@ class Page:
 
     async def _do(self, request: web.Request) -> web.Response:
         return await perform(self._cloud, request)
-
-
-def who_is_at(port: int) -> dict[str, object] | None:
-    """Ask who has a port: `process_id` and `page` of a page like this one. None: it is something else. This waits."""
-    opener = build_opener(ProxyHandler({}))  # A proxy knows nothing of this machine's ports.
-    try:
-        with opener.open(Request(f"http://{HOST}:{port}{WHO}"), timeout=ASKING_S) as answer:
-            said: object = json.loads(answer.read(10_000))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(said, dict) or "process_id" not in said:
-        return None
-    return cast("dict[str, object]", said)
 
 
 def _taken(port: int, error: OSError, who: dict[str, object] | None) -> str:
