@@ -96,11 +96,16 @@ class Extend(Protocol):
 class Signals:
     """What running code is told while it runs. Written by the control loop, read anywhere; flags only ever rise."""
 
-    __slots__ = ("deadline_at", "extend", "lease_lost", "listeners", "stopping")
+    __slots__ = ("checkpoint", "deadline_at", "extend", "hand_on", "lease_lost", "listeners", "stopping")
 
     def __init__(self) -> None:
         self.lease_lost = False
         self.stopping = False
+        self.hand_on = False
+        """The next checkpoint ends the attempt here, and the job goes on elsewhere: the worker stops, its protection
+        is at risk, or SQS's twelve hours are nearly over."""
+        self.checkpoint: str | None = None
+        """The newest state (JSON) that running code has reached. Written by the code's side, read when it has ended."""
         self.deadline_at: float | None = None
         """Monotonic instant at which the time limit ends. None until the attempt has started."""
         self.listeners: list[Callable[[], None]] = []
@@ -119,6 +124,8 @@ class Attempt:
     message: Message
     limit_s: float
     signals: Signals = field(default_factory=Signals, repr=False)
+    batch: int = 0
+    """Attempts of one number other than 0 are done by one call of a batch handler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,18 @@ class Crashed:
     """The process that ran the handler died. Negative codes are signals, as `subprocess` has them."""
 
     exit_code: int
+    reason: str = ""
+    """What is known of the cause beside the code, such as `killed at its memory limit`."""
+    peak_memory_bytes: int | None = None
+    stack: tuple[str, ...] = ()
+    """`file:line function`, outermost first: where the code stood, if the process could still tell."""
+    log_tail: tuple[str, ...] = field(default=(), repr=False)
+    """The last lines that the code logged. They are the user's own words: they reach logs only by choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The handler stopped at a checkpoint, so that the job goes on elsewhere. The state is `Ended.checkpoint`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +194,7 @@ class Interrupted:
     """We stopped it (a drain, or the second signal). Nobody's fault; not counted as a failed attempt."""
 
 
-Outcome = Succeeded | Failed | Postponed | Rejected | TimedOut | Crashed | Interrupted
+Outcome = Succeeded | Failed | Postponed | Rejected | TimedOut | Crashed | Continued | Interrupted
 
 SUCCEEDED = Succeeded()
 """The commonest outcome, made once."""

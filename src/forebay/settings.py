@@ -51,6 +51,13 @@ class WorkerSettings:
 
     exit_when_empty: bool = False
 
+    processes: int = 1
+    """Processes that run the jobs that are not isolated. 1: they run in the worker's own. 1 to 1,000."""
+
+    stuck: Literal["replace", "wait"] = "replace"
+    """What to do about code that does not end though its limit and the drain have passed: finish what else runs and
+    leave (exit status 1), so that a new worker takes our place, or go on without its slot."""
+
     error_detail: Literal["frames", "full"] = "frames"
     """What logs show of a handler's exception. `full` adds its message and source lines, which may hold user data."""
 
@@ -61,6 +68,7 @@ class WorkerSettings:
         _check("slots", self.slots, 1, 100_000)
         _check("buffer_bytes", self.buffer_bytes, 1_048_576, 1 << 50)
         _check("visibility", self.visibility_s, 2, VISIBILITY_CEILING_S)
+        _check("processes", self.processes, 1, 1_000)
         if self.visibility_s != int(self.visibility_s):
             raise SettingsError(f"visibility={self.visibility_s} must be whole seconds: SQS takes no fractions")
         _check("drain", self.drain_s, 0, 100_000)
@@ -73,6 +81,7 @@ class WorkerSettings:
         for name, value, allowed in (
             ("protect", self.protect, ("auto", "always", "never")),
             ("log", self.log, ("text", "json")),
+            ("stuck", self.stuck, ("replace", "wait")),
             ("error_detail", self.error_detail, ("frames", "full")),
             ("dead_letter_detail", self.dead_letter_detail, ("frames", "full")),
         ):

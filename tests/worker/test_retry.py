@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from forebay.model import (
     SUCCEEDED,
+    Continued,
     Crashed,
     Failed,
     Interrupted,
@@ -85,7 +86,7 @@ def test_the_words_for_failures_hold_no_user_data() -> None:
 
 
 def test_every_outcome_has_a_word() -> None:
-    assert set(WORDS) == {type(SUCCEEDED), Interrupted, Postponed, Rejected, *map(type, FAILURES)}
+    assert set(WORDS) == {type(SUCCEEDED), Continued, Interrupted, Postponed, Rejected, *map(type, FAILURES)}
 
 
 def test_the_back_off_doubles_and_has_a_ceiling() -> None:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from forebay.api.context import Context
 from forebay.api.decode import Decode, default_decoder, job_decoder
-from forebay.api.durations import Duration, seconds
+from forebay.api.durations import Duration
+from forebay.api.job_options import JobOptions
 from forebay.api.queue import Call, Delivery, Queue, aenqueue_one, call_of, check_name, enqueue_one
 from forebay.api.signature import Signature
-from forebay.errors import JobError, SettingsError
+from forebay.errors import JobError
 from forebay.handlers.registry import Handler, Runs
 from forebay.model import Attempt
-from forebay.settings import check_limit
 
 if TYPE_CHECKING:
     from forebay.api.arguments import Arguments
@@ -38,15 +38,14 @@ Ret = TypeVar("Ret", covariant=True)
 class Declared:
     """What a worker knows of one handler: a function, how it is called and its limits."""
 
-    def __init__(
-        self, name: str, function: Callable[..., object], *, limit_s: float, attempts_max: int | None = None
-    ) -> None:
-        self.name = check_name(name)
+    def __init__(self, function: Callable[..., object], options: JobOptions) -> None:
+        self.name = check_name(options.name)
+        for alias in options.aliases:
+            check_name(alias)
         self.function = function
-        self.limit_s = check_limit(name, limit_s)
-        self.attempts_max = _checked_attempts(name, attempts_max)
+        self.options = options
         self.runs: Runs = "loop" if inspect.iscoroutinefunction(function) else "thread"
-        self.signature = Signature(name, function)
+        self.signature = Signature(self.name, function)
         self._arguments: Arguments | None = None
 
     def written(self, arguments: Mapping[str, object]) -> str:
@@ -62,7 +61,21 @@ class Declared:
     def handler(self, *, is_default: bool = False) -> Handler:
         """Return the handler for a registry. Reads the annotations. Raises `JobError` when they make no sense."""
         decode = default_decoder(self.signature) if is_default else job_decoder(self.signature)
-        return Handler(self.name, self.runs, _calling(self, decode), self.limit_s, self.attempts_max)
+        options = self.options
+        return Handler(
+            self.name,
+            self.runs,
+            _calling(self, decode),
+            options.limit_s,
+            options.attempts_max,
+            aliases=options.aliases,
+            slots_max=options.slots_max,
+            backoff_first_s=options.backoff_first_s,
+            backoff_ceiling_s=options.backoff_ceiling_s,
+            retry=options.retry,
+            memory_bytes=options.memory_bytes,
+            recycle_after=options.recycle_after,
+        )
 
 
 class Job(Generic[Arg, Whole, Ret]):
@@ -133,18 +146,6 @@ class Prepared(Generic[Arg]):
         arguments = self._declared.signature.bind(args, kwargs)
         body = self._declared.written(arguments)
         return call_of(self._declared.name, self._queue(), body, self._delivery)
-
-
-def limit_of(name: str, timeout: Duration | None, *, default_s: float) -> float:
-    """Return the job's time limit in seconds."""
-    return default_s if timeout is None else seconds(f"timeout of job {name!r}", timeout)
-
-
-def _checked_attempts(name: str, attempts_max: int | None) -> int | None:
-    # Exactly int: True counts as 1 for Python, and an annotation does not hold back a float.
-    if attempts_max is not None and (type(attempts_max) is not int or attempts_max < 1):
-        raise SettingsError(f"attempts={attempts_max} of job {name!r} must be a whole number, 1 or more")
-    return attempts_max
 
 
 def _calling(declared: Declared, decode: Decode) -> Callable[[Attempt], Any]:

@@ -10,17 +10,18 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Concatenate, NoReturn, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Literal, NoReturn, Protocol, TypeVar, Unpack, overload
 
 from forebay.api.context import Context
 from forebay.api.durations import Duration, seconds
 from forebay.api.home import Home
-from forebay.api.job import Arg, Declared, Job, Ret, limit_of
+from forebay.api.job import Arg, Declared, Job, Ret
+from forebay.api.job_options import JobOptions, JobSettings
 from forebay.api.queue import Queue
 from forebay.api.signature import name_of
 from forebay.errors import JobError, SettingsError
 from forebay.handlers.registry import DEFAULT, Registry
-from forebay.settings import LIMIT_DEFAULT_S, LogFormat, Protect
+from forebay.settings import LogFormat, Protect
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -62,6 +63,8 @@ class Worker:
         linger: Duration | None = None,
         log: LogFormat | None = None,
         buffer_bytes: int | None = None,
+        processes: int | None = None,
+        stuck: Literal["replace", "wait"] | None = None,
     ) -> None:
         """`queue` is a URL or a name, or several; left out, the queue is named as the worker is.
 
@@ -82,6 +85,8 @@ class Worker:
             "linger": _seconds("linger", linger),
             "log": log,
             "buffer-bytes": buffer_bytes,
+            "processes": processes,
+            "stuck": stuck,
         }
         self.arguments: Mapping[str, object] = {key: value for key, value in given.items() if value is not None}
         """The settings given in code, by the names of the options of `forebay run`."""
@@ -99,25 +104,8 @@ class Worker:
     @overload
     def job(self, function: Callable[Arg, Ret], /) -> Job[Arg, Arg, Ret]: ...
     @overload
-    def job(
-        self,
-        /,
-        *,
-        name: str | None = None,
-        timeout: Duration | None = None,
-        attempts: int | None = None,
-        isolate: bool = False,
-    ) -> DeclareJob: ...
-    def job(
-        self,
-        function: Callable[..., object] | None = None,
-        /,
-        *,
-        name: str | None = None,
-        timeout: Duration | None = None,
-        attempts: int | None = None,
-        isolate: bool = False,
-    ) -> Any:
+    def job(self, /, **settings: Unpack[JobSettings]) -> DeclareJob: ...
+    def job(self, function: Callable[..., object] | None = None, /, **settings: Unpack[JobSettings]) -> Any:
         """Declare a job: `@worker.job` or `@worker.job(timeout="5m", attempts=5)`.
 
         The name is the function's own unless given. `timeout` is 15 minutes unless given, 1 s to 11 h 50 min.
@@ -125,9 +113,9 @@ class Worker:
         """
 
         def declare(function: Callable[..., object]) -> Job[..., ..., object]:
-            if name == DEFAULT:
+            if settings.get("name") == DEFAULT:
                 raise JobError(f"{DEFAULT!r} is how the default handler is reported: give the job another name")
-            job = self._declared(function, name=name, timeout=timeout, attempts=attempts, isolate=isolate)
+            job = _declared(function, settings)
             taken = self._jobs.setdefault(job.name, job)
             if taken is not job:
                 raise JobError(
@@ -142,21 +130,12 @@ class Worker:
     @overload
     def default(self, function: Function, /) -> Function: ...
     @overload
-    def default(
-        self, /, *, timeout: Duration | None = None, attempts: int | None = None
-    ) -> Callable[[Function], Function]: ...
-    def default(
-        self,
-        function: Callable[..., object] | None = None,
-        /,
-        *,
-        timeout: Duration | None = None,
-        attempts: int | None = None,
-    ) -> Any:
+    def default(self, /, **settings: Unpack[JobSettings]) -> Callable[[Function], Function]: ...
+    def default(self, function: Callable[..., object] | None = None, /, **settings: Unpack[JobSettings]) -> Any:
         """Declare the handler of messages that name no job. The function stays as it is."""
 
         def declare(function: Function) -> Function:
-            declared = self._declared(function, name=DEFAULT, timeout=timeout, attempts=attempts, isolate=False)
+            declared = _declared(function, {**settings, "name": DEFAULT})
             if self._default is not None:
                 raise JobError(
                     f"worker {self.name!r} has two default handlers ({_told(self._default)} and {_told(declared)}): "
@@ -205,23 +184,17 @@ class Worker:
 
         return await serve_within(self, stop)
 
-    def _declared(
-        self,
-        function: Callable[..., object],
-        *,
-        name: str | None,
-        timeout: Duration | None,
-        attempts: int | None,
-        isolate: bool,
-    ) -> Declared:
-        name = name if name is not None else name_of(function)
-        if isolate:
-            raise SettingsError(
-                f"isolate=True on job {name!r}: this version has no process executor yet. Without it the job runs "
-                "beside the others, and its timeout can only ask"
-            )
-        limit_s = limit_of(name, timeout, default_s=LIMIT_DEFAULT_S)
-        return Declared(name, function, limit_s=limit_s, attempts_max=attempts)
+
+def _declared(function: Callable[..., object], settings: JobSettings) -> Declared:
+    given = settings.get("name")
+    name = name_of(function) if given is None else given
+    options = JobOptions.of(name, settings)
+    if options.isolate:
+        raise SettingsError(
+            f"isolate=True on job {name!r}: this version has no process executor yet. Without it the job runs "
+            "beside the others, and its timeout can only ask"
+        )
+    return Declared(function, options)
 
 
 def _told(declared: Declared) -> str:

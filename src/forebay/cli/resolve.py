@@ -57,6 +57,8 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("linger", seconds, "protection_linger_s", "seconds that protection outlasts the last attempt"),
         Setting("log", plain, "log", "text or json"),
         Setting("buffer-bytes", size, "buffer_bytes", "bytes of message bodies held at once"),
+        Setting("processes", whole, "processes", "processes that run the jobs that are not isolated; 1 to 1,000"),
+        Setting("stuck", plain, "stuck", "what to do about code that will not end: replace (leave) or wait"),
         Setting("exit-when-empty", flag, "exit_when_empty", "leave when the queues are empty"),
         Setting("error-detail", plain, "error_detail", "what logs show of an exception: frames or full"),
         Setting("dead-letter-detail", plain, "dead_letter_detail", "what a buried message shows of it: frames or full"),

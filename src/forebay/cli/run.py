@@ -64,6 +64,12 @@ ExitWhenEmpty = Annotated[
     typer.Option("--exit-when-empty/--no-exit-when-empty", show_default=False, help="Leave when the queues are empty."),
 ]
 DeadLetter = Annotated[str | None, _option("dead-letter", "URL", "Dead-letter queue. [the RedrivePolicy's]")]
+Processes = Annotated[
+    str | None, _option("processes", "N", "Processes that run jobs, with slots ÷ N each. [1: the worker's own]")
+]
+Stuck = Annotated[
+    str | None, _option("stuck", "replace|wait", "What to do about code that will not end: leave, or wait. [replace]")
+]
 ErrorDetail = Annotated[
     str | None,
     _option("error-detail", "frames|full", "What logs show of an exception; full may show user data. [frames]"),
@@ -93,6 +99,8 @@ def run(
     error_detail: ErrorDetail = None,
     dead_letter_detail: DeadLetterDetail = None,
     buffer_bytes: BufferBytes = None,
+    processes: Processes = None,
+    stuck: Stuck = None,
 ) -> None:
     """Work one or several SQS queues. Logs go to standard output; SIGTERM or Ctrl-C drains, a second one leaves."""
     given = locals()

@@ -22,6 +22,8 @@ class Ended(NamedTuple):
     number: int
     outcome: Outcome
     lasted_s: float
+    checkpoint: str | None = None
+    """The newest state that the code had reached (JSON), if it ever called `ctx.checkpoint`."""
 
 
 class Deliver(Protocol):

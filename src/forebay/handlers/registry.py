@@ -10,6 +10,7 @@ from forebay.errors import JobError
 from forebay.model import Attempt, Message
 
 Runs = Literal["loop", "thread", "process"]
+Retry = Literal["count", "resend"]
 
 Call = Callable[[Attempt], Coroutine[Any, Any, object]] | Callable[[Attempt], object]
 """Decodes the message, validates the arguments and calls the user's function. A coroutine function for `loop`."""
@@ -22,6 +23,16 @@ NAME_TOLD_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
+class BatchRule:
+    """How messages of a batch handler are put together."""
+
+    size: int
+    """A batch is started when so many wait. At least 1."""
+    linger_s: float
+    """Or when the first of them has waited so long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Handler:
     """One declared job."""
 
@@ -31,6 +42,20 @@ class Handler:
     limit_s: float
     attempts_max: int | None = None
     """None: `min(5, maxReceiveCount)`, decided per source."""
+    aliases: tuple[str, ...] = ()
+    """Former names: messages that carry one are routed here too."""
+    slots_max: int | None = None
+    """The job's own share: at most so many of its attempts run at once. None: as many as the worker has slots."""
+    backoff_first_s: float = 2.0
+    backoff_ceiling_s: float = 900.0
+    """Upper edges of the delay after the first failure, and after the last."""
+    retry: Retry = "count"
+    """How failed attempts are counted: by SQS's receive count, or exactly, by sending the job again."""
+    batch: BatchRule | None = None
+    memory_bytes: int | None = None
+    """What a child process may grow by. Only for `runs="process"`."""
+    recycle_after: int | None = None
+    """Jobs that a child process does before it is replaced. Only for `runs="process"`."""
 
 
 @dataclass(frozen=True, slots=True)

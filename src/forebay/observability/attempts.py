@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from forebay.model import (
     Attempt,
+    Continued,
     Crashed,
     Failed,
     Interrupted,
@@ -34,6 +35,7 @@ WORDS: dict[type, str] = {
     Rejected: "rejected",
     TimedOut: "timed_out",
     Crashed: "crashed",
+    Continued: "continued",
     Interrupted: "interrupted",
 }
 """The word for each outcome: `events.OUTCOMES`."""
@@ -95,6 +97,6 @@ def finished_fields(conclusion: Conclusion, detail: ErrorDetail) -> dict[str, ob
             fields |= {"limit_s": limit_s, "stopped": stopped}
         case Crashed(exit_code=exit_code):
             fields["exit_code"] = exit_code
-        case Succeeded() | Interrupted():
+        case Succeeded() | Continued() | Interrupted():
             pass
     return fields

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forebay.observability.kinds import ATTEMPT, EventKind, Keep, Level
 
-OUTCOMES = ("succeeded", "failed", "postponed", "rejected", "timed_out", "crashed", "interrupted")
+OUTCOMES = ("succeeded", "failed", "postponed", "rejected", "timed_out", "crashed", "continued", "interrupted")
 """The words for how an attempt ends, as in `attempt.finished` and the counts of `attempts.summary`."""
 
 WORK = (
@@ -22,7 +22,7 @@ WORK = (
         "[: {error}][: {reason}][, exit code {exit_code}][, limit {limit_s} s][ at {frames}][: {error_message}]",
         {
             **ATTEMPT,
-            "outcome": "succeeded, failed, postponed, rejected, timed_out, crashed or interrupted",
+            "outcome": "succeeded, failed, postponed, rejected, timed_out, crashed, continued or interrupted",
             "lasted_s": "how long the handler ran, in seconds",
             "settlement": "what follows: delete, release, bury, park or none (the lease was lost)",
             "delay_s": "how long the message stays hidden when given back, in seconds",
@@ -42,7 +42,8 @@ WORK = (
         "attempts.summary",
         Level.INFO,
         "{count} more attempts in {period_s} s: {succeeded} succeeded[, {failed} failed][, {postponed} postponed]"
-        "[, {rejected} rejected][, {timed_out} timed out][, {crashed} crashed][, {interrupted} interrupted]",
+        "[, {rejected} rejected][, {timed_out} timed out][, {crashed} crashed]"
+        "[, {continued} continued][, {interrupted} interrupted]",
         {
             "count": "attempts that ended and were not told one by one",
             "period_s": "the time it covers, in seconds",

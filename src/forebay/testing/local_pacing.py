@@ -10,6 +10,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from forebay.handlers.executor import Blockage, Deliver, Ended, Executor
@@ -120,4 +121,4 @@ def _keeping(handler: Handler, raised: Raised) -> Handler:
             raise
 
     call: Call = on_loop if handler.runs == "loop" else on_thread
-    return Handler(handler.name, handler.runs, call, handler.limit_s, handler.attempts_max)
+    return replace(handler, call=call)

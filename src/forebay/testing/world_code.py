@@ -189,6 +189,6 @@ class Executor:
         if self._is_dead:
             return
         ended, self._to_tell = self._to_tell, []
-        for number, _, _ in ended:
+        for number, *_ in ended:
             self.codes[number].is_told = self.codes[number].ended_with is not None
         self._tell(ended)

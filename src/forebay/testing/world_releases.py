@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forebay.model import Crashed, Failed, Interrupted, Postponed, Rejected, Succeeded, TimedOut
+from forebay.model import Continued, Crashed, Failed, Interrupted, Postponed, Rejected, Succeeded, TimedOut
 from forebay.settings import VISIBILITY_CEILING_S
 from forebay.testing.world_account import PARKED_S, Known
 from forebay.worker.vocabulary import Entry, Event, Release, Released, Renew
@@ -107,6 +107,8 @@ class ReleaseChecks:
         match outcome:
             case Succeeded():
                 self._broken("9: outcomes", f"attempt {number} succeeded, and its message is given back")
+            case Continued():
+                pass
             case Failed() | TimedOut() | Crashed():
                 self._after_a_failure(code, entry, is_parked=is_parked)
             case Rejected():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, assert_never
 
-from forebay.model import Crashed, Failed, Interrupted, Outcome, Postponed, Rejected, Succeeded, TimedOut
+from forebay.model import Continued, Crashed, Failed, Interrupted, Outcome, Postponed, Rejected, Succeeded, TimedOut
 
 if TYPE_CHECKING:
     from random import Random
@@ -85,7 +85,7 @@ def settlement(outcome: Outcome, *, receive_count: int, attempts: int, rng: Rand
             return SettleByBurial(reason)
         case Postponed(delay_s=delay_s):
             return SettleByRelease(delay_s if delay_s is not None else retry_delay_s(receive_count, rng), is_retry=True)
-        case Interrupted():
+        case Interrupted() | Continued():
             return GIVE_BACK
         case Failed() | TimedOut() | Crashed():
             if receive_count >= attempts:

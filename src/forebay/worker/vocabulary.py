@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from forebay.errors import Fault
 from forebay.handlers.executor import Ended
+from forebay.handlers.registry import Runs
 from forebay.model import Attempt, Message, Outcome
 from forebay.protection.port import ProtectionAnswer
-from forebay.queue.port import Counts, Description
+from forebay.queue.port import Counts, Description, Outgoing
 
 
 class Entry(NamedTuple):
@@ -109,6 +110,25 @@ class Buried:
 
 
 @dataclass(frozen=True, slots=True)
+class Resent:
+    """An answer to `Resend`: the copy is in the queue, or `fault` says why not."""
+
+    number: int
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChanged:
+    """The executor of kind `runs` can run `room` attempts (or batches) at once now: its children have come or gone.
+
+    An executor that never says so has room for everything.
+    """
+
+    runs: Runs
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProtectionAnswered:
     """An answer to `Hold`, `Unhold` or `LookAtProtection`, in the order of the commands."""
 
@@ -153,6 +173,8 @@ Event = (
     | Deleted
     | Released
     | Buried
+    | Resent
+    | RoomChanged
     | ProtectionAnswered
     | Counted
     | StopRequested
@@ -241,6 +263,15 @@ class Bury:
 
 
 @dataclass(frozen=True, slots=True)
+class Resend:
+    """Send `message` to `source` again, in place of the delivery `number`. Answered by `Resent`."""
+
+    source: str
+    number: int
+    message: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Protect the task for `minutes` from now. Answered by `ProtectionAnswered`."""
 
@@ -271,7 +302,7 @@ class Conclusion(NamedTuple):
     outcome: Outcome
     lasted_s: float
     settlement: str
-    """`delete`, `release`, `bury`, `park` or `none` (lease lost)."""
+    """`delete`, `release`, `bury`, `park`, `resend`, `continue` or `none` (lease lost)."""
     delay_s: float = 0.0
 
 
@@ -287,6 +318,15 @@ class Report:
     """Tell the outside. `event` is a name in `observability.events`; fields are flat, with units, never bodies."""
 
     event: str
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Report `attempt.stuck` with these fields and, where its executor can tell, the stack of the code."""
+
+    number: int
+    job: str
     fields: Mapping[str, object]
 
 
@@ -310,11 +350,13 @@ Command = (
     | Delete
     | Release
     | Bury
+    | Resend
     | Hold
     | Unhold
     | LookAtProtection
     | Count
     | Conclude
     | Report
+    | Stuck
     | Exit
 )
