@@ -4,29 +4,19 @@ Rules kept here and nowhere else:
 
 1. The function stays callable as it was written: `thumbnail(…)` runs it, here and now.
 2. Type checkers see the job's own parameters in `enqueue`, `aenqueue` and `call`, without the Context.
-3. `async def` runs on the handlers' event loop, `def` on a thread. What is neither is refused where it is declared.
+3. A job is sent to the queue of its own, if it has one (`queue=`), else to the worker's.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Mapping
-from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from forebay.api.context import Context
-from forebay.api.decode import Decode, default_decoder, job_decoder
+from forebay.api.declared import Declared
 from forebay.api.durations import Duration
-from forebay.api.job_options import JobOptions
-from forebay.api.queue import Call, Delivery, Queue, aenqueue_one, call_of, check_name, enqueue_one
-from forebay.api.signature import Signature
-from forebay.errors import JobError
-from forebay.handlers.registry import Handler, Runs
-from forebay.model import Attempt
-
-if TYPE_CHECKING:
-    from forebay.api.arguments import Arguments
+from forebay.api.queue import Call, Delivery, Queue, aenqueue_one, call_of, enqueue_one
 
 Arg = ParamSpec("Arg")
 """The job's parameters, without the Context."""
@@ -35,54 +25,13 @@ Whole = ParamSpec("Whole")
 Ret = TypeVar("Ret", covariant=True)
 
 
-class Declared:
-    """What a worker knows of one handler: a function, how it is called and its limits."""
-
-    def __init__(self, function: Callable[..., object], options: JobOptions) -> None:
-        self.name = check_name(options.name)
-        for alias in options.aliases:
-            check_name(alias)
-        self.function = function
-        self.options = options
-        self.runs: Runs = "loop" if inspect.iscoroutinefunction(function) else "thread"
-        self.signature = Signature(self.name, function)
-        self._arguments: Arguments | None = None
-
-    def written(self, arguments: Mapping[str, object]) -> str:
-        """Return the body that carries these arguments. Raises `JobError` when they do not fit."""
-        if not arguments:
-            return "{}"
-        if self._arguments is None:
-            from forebay.api.arguments import Arguments
-
-            self._arguments = Arguments(self.signature)
-        return self._arguments.write(arguments)
-
-    def handler(self, *, is_default: bool = False) -> Handler:
-        """Return the handler for a registry. Reads the annotations. Raises `JobError` when they make no sense."""
-        decode = default_decoder(self.signature) if is_default else job_decoder(self.signature)
-        options = self.options
-        return Handler(
-            self.name,
-            self.runs,
-            _calling(self, decode),
-            options.limit_s,
-            options.attempts_max,
-            aliases=options.aliases,
-            slots_max=options.slots_max,
-            backoff_first_s=options.backoff_first_s,
-            backoff_ceiling_s=options.backoff_ceiling_s,
-            retry=options.retry,
-            memory_bytes=options.memory_bytes,
-            recycle_after=options.recycle_after,
-        )
-
-
 class Job(Generic[Arg, Whole, Ret]):
     """A job, declared with `@worker.job`."""
 
-    def __init__(self, declared: Declared, queue: Callable[[], Queue]) -> None:
+    def __init__(self, declared: Declared, worker_queue: Callable[[], Queue]) -> None:
         self.declared = declared
+        own = declared.options.queue
+        queue = worker_queue if own is None else functools.cache(lambda: Queue(own))
         self._queue = queue
         self._plain: Prepared[Arg] = Prepared(declared, queue, Delivery())
         functools.update_wrapper(self, declared.function)
@@ -148,28 +97,12 @@ class Prepared(Generic[Arg]):
         return call_of(self._declared.name, self._queue(), body, self._delivery)
 
 
-def _calling(declared: Declared, decode: Decode) -> Callable[[Attempt], Any]:
-    """Return what an executor calls: it reads the message, then calls the function."""
-    function: Callable[..., Any] = declared.function
-    if not declared.signature.wants_context:
+class DeclareJob(Protocol):
+    """What `@worker.job(…)` returns."""
 
-        def call(attempt: Attempt) -> Any:
-            return function(**decode(attempt.message))
-    else:
-
-        def call(attempt: Attempt) -> Any:
-            return function(Context(attempt), **decode(attempt.message))
-
-    if declared.runs == "loop":
-        return call
-
-    def call_on_thread(attempt: Attempt) -> None:
-        result = call(attempt)
-        if isinstance(result, CoroutineType):
-            result.close()
-            raise JobError(
-                f"job {declared.name!r} is a `def` that returned a coroutine, which nobody awaits: "
-                "make it (or the decorator around it) `async def`"
-            )
-
-    return call_on_thread
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Context, Arg], Ret], /
+    ) -> Job[Arg, Concatenate[Context, Arg], Ret]: ...
+    @overload
+    def __call__(self, function: Callable[Arg, Ret], /) -> Job[Arg, Arg, Ret]: ...

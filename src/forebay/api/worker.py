@@ -2,9 +2,8 @@
 
 Rules kept here and nowhere else:
 
-1. Two jobs never share a name; which one would run is no question to answer at run time.
-2. Declaring opens nothing, reads no environment and imports neither pydantic nor a transport.
-3. What is not given stays unknown here: the command line, the environment and the defaults decide later.
+1. Declaring opens nothing, reads no environment and imports neither pydantic nor a transport.
+2. What is not given stays unknown here: the command line, the environment and the defaults decide later.
 """
 
 from __future__ import annotations
@@ -15,26 +14,15 @@ from typing import Any, Concatenate, Literal, NoReturn, Protocol, TypeVar, Unpac
 from forebay.api.context import Context
 from forebay.api.durations import Duration, seconds
 from forebay.api.home import Home
-from forebay.api.job import Arg, Declared, Job, Ret
-from forebay.api.job_options import JobOptions, JobSettings
+from forebay.api.job import Arg, DeclareJob, Job, Ret
+from forebay.api.job_options import JobSettings
+from forebay.api.jobs import Jobs
 from forebay.api.queue import Queue
-from forebay.api.signature import name_of
-from forebay.errors import JobError, SettingsError
-from forebay.handlers.registry import DEFAULT, Registry
+from forebay.errors import SettingsError
+from forebay.handlers.registry import Registry
 from forebay.settings import LogFormat, Protect
 
 Function = TypeVar("Function", bound=Callable[..., object])
-
-
-class DeclareJob(Protocol):
-    """What `@worker.job(…)` returns."""
-
-    @overload
-    def __call__(
-        self, function: Callable[Concatenate[Context, Arg], Ret], /
-    ) -> Job[Arg, Concatenate[Context, Arg], Ret]: ...
-    @overload
-    def __call__(self, function: Callable[Arg, Ret], /) -> Job[Arg, Arg, Ret]: ...
 
 
 class Stop(Protocol):
@@ -90,12 +78,11 @@ class Worker:
         }
         self.arguments: Mapping[str, object] = {key: value for key, value in given.items() if value is not None}
         """The settings given in code, by the names of the options of `forebay run`."""
-        self._jobs: dict[str, Declared] = {}
-        self._default: Declared | None = None
-        self._registry: Registry | None = None
+        self.jobs = Jobs(name)
+        """What is declared so far."""
 
     def __repr__(self) -> str:
-        return f"<Worker {self.name!r}: {', '.join(self._jobs) or 'no jobs'}>"
+        return f"<Worker {self.name!r}: {', '.join(job.name for job in self.jobs) or 'no jobs'}>"
 
     @overload
     def job(
@@ -113,17 +100,7 @@ class Worker:
         """
 
         def declare(function: Callable[..., object]) -> Job[..., ..., object]:
-            if settings.get("name") == DEFAULT:
-                raise JobError(f"{DEFAULT!r} is how the default handler is reported: give the job another name")
-            job = _declared(function, settings)
-            taken = self._jobs.setdefault(job.name, job)
-            if taken is not job:
-                raise JobError(
-                    f"two jobs of worker {self.name!r} are named {job.name!r} ({_told(taken)} and {_told(job)}): "
-                    "give one of them name=…"
-                )
-            self._registry = None
-            return Job(job, self.home.queue)
+            return Job(self.jobs.declare(function, settings), self.home.queue)
 
         return declare if function is None else declare(function)
 
@@ -135,14 +112,7 @@ class Worker:
         """Declare the handler of messages that name no job. The function stays as it is."""
 
         def declare(function: Function) -> Function:
-            declared = _declared(function, {**settings, "name": DEFAULT})
-            if self._default is not None:
-                raise JobError(
-                    f"worker {self.name!r} has two default handlers ({_told(self._default)} and {_told(declared)}): "
-                    "one message can only go to one of them"
-                )
-            self._default = declared
-            self._registry = None
+            self.jobs.declare_default(function, settings)
             return function
 
         return declare if function is None else declare(function)
@@ -150,14 +120,7 @@ class Worker:
     @property
     def registry(self) -> Registry:
         """The handlers, ready to be called. Raises `JobError` for annotations that make no sense."""
-        if self._registry is None:
-            if not self._jobs and self._default is None:
-                raise JobError(
-                    f"worker {self.name!r} declares nothing: put @worker.job or @worker.default above a function"
-                )
-            default = self._default.handler(is_default=True) if self._default is not None else None
-            self._registry = Registry((job.handler() for job in self._jobs.values()), default=default)
-        return self._registry
+        return self.jobs.registry()
 
     @property
     def queue(self) -> Queue:
@@ -183,23 +146,6 @@ class Worker:
         from forebay.api.program import serve_within
 
         return await serve_within(self, stop)
-
-
-def _declared(function: Callable[..., object], settings: JobSettings) -> Declared:
-    given = settings.get("name")
-    name = name_of(function) if given is None else given
-    options = JobOptions.of(name, settings)
-    if options.isolate:
-        raise SettingsError(
-            f"isolate=True on job {name!r}: this version has no process executor yet. Without it the job runs "
-            "beside the others, and its timeout can only ask"
-        )
-    return Declared(function, options)
-
-
-def _told(declared: Declared) -> str:
-    function = declared.function
-    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__name__)}"
 
 
 def _seconds(name: str, value: Duration | None) -> float | None:

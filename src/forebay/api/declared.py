@@ -1,0 +1,67 @@
+"""One declared handler: a function, its settings, and the call that they come to.
+
+Rules kept here and nowhere else:
+
+1. What can be refused where it is declared is refused there. Annotations are read later, when the worker is run.
+2. `async def` runs on the handlers' event loop, `def` on a thread. What is neither is refused where it is declared.
+3. Nothing of a call is kept: a handler is rebuilt alike in every process that imports the worker.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from forebay.api.calling import calling
+from forebay.api.decode import default_decoder, job_decoder
+from forebay.api.job_options import JobOptions
+from forebay.api.queue import check_name
+from forebay.api.signature import Signature
+from forebay.handlers.registry import Handler, Runs
+
+if TYPE_CHECKING:
+    from forebay.api.arguments import Arguments
+
+
+class Declared:
+    """What a worker knows of one handler: a function, how it is called and its limits."""
+
+    def __init__(self, function: Callable[..., object], options: JobOptions) -> None:
+        self.name = check_name(options.name)
+        for alias in options.aliases:
+            check_name(alias)
+        self.function = function
+        self.options = options
+        self.runs: Runs = "loop" if inspect.iscoroutinefunction(function) else "thread"
+        self.signature = Signature(self.name, function)
+        self._arguments: Arguments | None = None
+
+    def written(self, arguments: Mapping[str, object]) -> str:
+        """Return the body that carries these arguments. Raises `JobError` when they do not fit."""
+        if not arguments:
+            return "{}"
+        if self._arguments is None:
+            from forebay.api.arguments import Arguments
+
+            self._arguments = Arguments(self.signature)
+        return self._arguments.write(arguments)
+
+    def handler(self, *, is_default: bool = False) -> Handler:
+        """Return the handler for a registry. Reads the annotations. Raises `JobError` when they make no sense."""
+        decode = default_decoder(self.signature) if is_default else job_decoder(self.signature)
+        options = self.options
+        return Handler(
+            self.name,
+            self.runs,
+            calling(self.signature, self.function, decode),
+            options.limit_s,
+            options.attempts_max,
+            aliases=options.aliases,
+            slots_max=options.slots_max,
+            backoff_first_s=options.backoff_first_s,
+            backoff_ceiling_s=options.backoff_ceiling_s,
+            retry=options.retry,
+            memory_bytes=options.memory_bytes,
+            recycle_after=options.recycle_after,
+        )
