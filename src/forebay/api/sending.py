@@ -5,12 +5,14 @@ Rules kept here and nowhere else:
 1. Nothing is imported, looked up or opened before the first message. A queue that is given by name is looked up once.
 2. Where the service is and with which credentials comes from the process's environment, as for `forebay run`.
 3. Who names another endpoint in the environment, as tests do, is followed with the next message.
+4. While something takes the messages of all queues for itself, as a test in memory does, nothing leaves the process.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from forebay.queue.port import Outgoing, Sent
@@ -35,6 +37,36 @@ class Sender(Protocol):
         ...
 
 
+class Catch(Protocol):
+    """Takes messages that would go to SQS: see `caught_by`. Called from any thread; never blocks for long."""
+
+    def has(self, address: str, /) -> bool:
+        """Say whether this queue is its own. What no catch has goes to the one that came last."""
+        ...
+
+    def take(self, address: str, messages: Sequence[Outgoing], /) -> Sequence[Sent]:
+        """Take the messages for this queue (a URL or a name) and answer for each, in order."""
+        ...
+
+
+_catches: list[Catch] = []
+
+
+@contextmanager
+def caught_by(catch: Catch) -> Iterator[None]:
+    """Give `catch` whatever is sent to SQS by this process until the block ends."""
+    _catches.append(catch)
+    try:
+        yield
+    finally:
+        _catches.remove(catch)
+
+
+def _catch_of(address: str) -> Catch | None:
+    own = [catch for catch in _catches if catch.has(address)] or _catches
+    return own[-1] if own else None
+
+
 class SqsSender:
     """Sends to an SQS queue that is known by its URL or by its name."""
 
@@ -50,6 +82,9 @@ class SqsSender:
         return self._producer is not None
 
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
+        catch = _catch_of(self._address)
+        if catch is not None:
+            return catch.take(self._address, messages)
         from forebay.queue.sender import in_private_loop
 
         known = self._known()
@@ -57,6 +92,9 @@ class SqsSender:
         return producer.send(messages)
 
     async def asend(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
+        catch = _catch_of(self._address)
+        if catch is not None:
+            return catch.take(self._address, messages)
         known = self._known()
         producer = known if known is not None else await self._find()
         return await producer.asend(messages)
