@@ -8,7 +8,8 @@ Rules kept here and nowhere else:
 3. An attempt that no thread has taken yet ends at once when interrupted: whoever takes it first, owns it.
 4. Each attempt runs in a fresh, empty context: nothing set by one job is seen by the next.
 5. A handler that forks and comes back in the child ends there: a second copy of this worker must not go on.
-6. Outcomes gather while another thread is handing some over, and go in one batch after it.
+6. A batch of messages is one piece of work; an interrupt of any of its attempts is one of all.
+7. Outcomes gather while another thread is handing some over, and go in one batch after it.
 """
 
 from __future__ import annotations
@@ -19,13 +20,20 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from queue import SimpleQueue
 from time import monotonic
+from typing import cast
 
+from forebay.handlers.batches import ends_of, gathered
 from forebay.handlers.executor import Blockage, Deliver, Ended
 from forebay.handlers.failure import outcome_of
 from forebay.handlers.registry import Registry
 from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, Postponed, TimedOut
 from forebay.observability.current import CURRENT_ATTEMPT
 from forebay.platform import leave_now, process_id
+
+_ALL_WELL = (SUCCEEDED,)
+_BatchCall = Callable[[Sequence[Attempt]], Sequence[Outcome]]
+_Work = tuple[Attempt, ...]
+"""One attempt, or a batch of them: what one thread does in one go. Known by the number of its first attempt."""
 
 
 class ThreadExecutor:
@@ -41,10 +49,12 @@ class ThreadExecutor:
         self._threads_max = threads
         self._threads: list[threading.Thread] = []
         self._work: SimpleQueue[int | None] = SimpleQueue()
-        # An attempt stands in one of these from its hand-over to its end. Moving it is a single `pop`, which is
-        # atomic: a thread and an interrupt that both want it cannot both get it.
-        self._waiting: dict[int, Attempt] = {}
-        self._running: dict[int, Attempt] = {}
+        # Work stands in one of these from its hand-over to its end. Moving it is a single `pop`, which is atomic: a
+        # thread and an interrupt that both want it cannot both get it.
+        self._waiting: dict[int, _Work] = {}
+        self._running: dict[int, _Work] = {}
+        self._first_of: dict[int, int] = {}
+        """Number of an attempt in a batch → number of the batch's first. Those of other attempts are not in it."""
         self._ended: deque[Ended] = deque()
         self._delivering = threading.Lock()
         self._closing = False
@@ -62,20 +72,23 @@ class ThreadExecutor:
             return
         for attempt in attempts:
             attempt.signals.extend = self._deliver.extend
-            self._waiting[attempt.number] = attempt
-            self._work.put(attempt.number)
+        singles, batches = gathered(attempts)
+        for batch in batches:
+            self._first_of.update({attempt.number: batch[0].number for attempt in batch})
+        for work in (*((attempt,) for attempt in singles), *batches):
+            self._waiting[work[0].number] = work
+            self._work.put(work[0].number)
         self._make_threads()
 
     def interrupt(self, number: int, *, because_of_limit: bool) -> None:
+        number = self._first_of.get(number, number)
         waiting = self._waiting.pop(number, None)
         if waiting is not None:
-            outcome: Outcome = TimedOut(waiting.limit_s) if because_of_limit else Interrupted()
-            self._hand_over(Ended(number, outcome, 0.0))
+            self._tell(waiting, [TimedOut(one.limit_s) if because_of_limit else Interrupted() for one in waiting], 0.0)
             return
-        running = self._running.get(number)
-        if running is not None:
-            running.signals.stopping = True
-            self.notify(running)
+        for attempt in self._running.get(number, ()):
+            attempt.signals.stopping = True
+            self.notify(attempt)
 
     def notify(self, attempt: Attempt) -> None:
         # Listeners are ours (`api.context`), set an event and return.
@@ -114,38 +127,54 @@ class ThreadExecutor:
 
     def _postpone_all(self) -> None:
         for number in list(self._waiting):
-            if self._waiting.pop(number, None) is not None:
-                self._hand_over(Ended(number, Postponed(None, "no thread could be started"), 0.0))
+            work = self._waiting.pop(number, None)
+            if work is not None:
+                self._tell(work, [Postponed(None, "no thread could be started")] * len(work), 0.0)
 
     # ── below, everything runs on the pool's threads ─────────────────────────────────────────────────────────
 
     def _work_on(self) -> None:
         while (number := self._work.get()) is not None:
-            attempt = self._waiting.get(number)
-            if attempt is None:
+            work = self._waiting.get(number)
+            if work is None:
                 continue
             # It stands in both for a moment rather than in neither: an interrupt in between finds it either way.
-            self._running[number] = attempt
+            self._running[number] = work
             if self._waiting.pop(number, None) is not None:
-                self._run(attempt)
+                self._run(work)
             self._running.pop(number, None)
 
-    def _run(self, attempt: Attempt) -> None:
+    def _run(self, work: _Work) -> None:
         began_at = monotonic()
-        outcome: Outcome = SUCCEEDED
+        outcomes: Sequence[Outcome] = _ALL_WELL
         try:
-            Context().run(self._call, attempt)
+            if work[0].batch:
+                outcomes = Context().run(self._call_batch, work)
+            else:
+                Context().run(self._call, work[0])
         except BaseException as error:  # noqa: BLE001 - user code may raise anything, and the thread must go on
-            outcome = outcome_of(error)
+            outcomes = ends_of(error, work, outcome_of)
         if process_id() != self._process_id:
-            leave_now(0 if outcome is SUCCEEDED else 1)
+            leave_now(0 if all(outcome is SUCCEEDED for outcome in outcomes) else 1)
         # Gone from here before its end is told, so that threads are counted for those who still need one.
-        self._running.pop(attempt.number, None)
-        self._hand_over(Ended(attempt.number, outcome, monotonic() - began_at))
+        self._running.pop(work[0].number, None)
+        self._tell(work, outcomes, monotonic() - began_at)
 
     def _call(self, attempt: Attempt) -> None:
         CURRENT_ATTEMPT.set(attempt)
         self._registry[attempt.job].call(attempt)
+
+    def _call_batch(self, batch: _Work) -> Sequence[Outcome]:
+        CURRENT_ATTEMPT.set(batch[0])
+        outcomes = cast("_BatchCall", self._registry[batch[0].job].call)(batch)
+        assert len(outcomes) == len(batch), (len(outcomes), len(batch))
+        return outcomes
+
+    def _tell(self, work: _Work, outcomes: Sequence[Outcome], lasted_s: float) -> None:
+        if work[0].batch:
+            for attempt in work:
+                self._first_of.pop(attempt.number, None)
+        self._hand_over(*(Ended(one.number, outcome, lasted_s) for one, outcome in zip(work, outcomes, strict=True)))
 
     def _hand_over(self, *ended: Ended) -> None:
         """Deliver these ends, or leave them to the thread that is delivering at the moment."""

@@ -82,7 +82,7 @@ class LogHandler(logging.Handler):
                 fields["exception"] = logging.Formatter().formatException(record.exc_info)
         attempt = CURRENT_ATTEMPT.get()
         if attempt is not None:
-            fields |= started_fields(attempt)
+            fields |= {"job": attempt.job, "batch": attempt.batch} if attempt.batch else started_fields(attempt)
         for name, value in vars(record).items():
             if name not in _STANDARD and isinstance(value, _SCALARS):
                 fields.setdefault(name, value)
