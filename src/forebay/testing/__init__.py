@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forebay.testing.local_cloud import LocalCloud
-    from forebay.testing.local_queue import LocalQueue, QueuedMessage
+    from forebay.testing.local_queue import LocalQueue
     from forebay.testing.local_report import JobAttempt, JobsGivenUp, NotDrained, WorkReport
+    from forebay.testing.queued import QueuedMessage
 
 __all__ = ["JobAttempt", "JobsGivenUp", "LocalCloud", "LocalQueue", "NotDrained", "QueuedMessage", "WorkReport"]
 
@@ -21,7 +22,7 @@ _HOMES = {
     "LocalCloud": "local_cloud",
     "LocalQueue": "local_queue",
     "NotDrained": "local_report",
-    "QueuedMessage": "local_queue",
+    "QueuedMessage": "queued",
     "WorkReport": "local_report",
 }
 

@@ -4,7 +4,6 @@ Rules kept here and nowhere else:
 
 1. One event loop in one thread holds the services and the workers' control loops; it ends with the block.
 2. The account, its queues and the port are the test's own: nothing is shared with another test or process.
-3. A worker runs with the settings that `forebay run` would give it, but for its queues and its dead-letter queue.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from forebay.api.program import options_of
+from forebay.api.parts import executors_for
 from forebay.cloud.ecs_agent import EcsAgent
 from forebay.cloud.sqs_server import SqsServer
 from forebay.errors import SettingsError
@@ -32,10 +31,12 @@ from forebay.testing.local_clock import SkippingClock
 from forebay.testing.local_drained import Until
 from forebay.testing.local_environment import REGION, Patch, environment_of
 from forebay.testing.local_loop import SkippingLoop
+from forebay.testing.local_pacing import PacedExecutor, Raised, keeping_what_is_raised
 from forebay.testing.local_queue import Failures, LocalQueue
 from forebay.testing.local_queues import Queues
 from forebay.testing.local_report import WorkReport
-from forebay.testing.local_run import Run
+from forebay.testing.local_run import Run, settings_of
+from forebay.testing.local_sources import local_sources
 from forebay.testing.local_trouble import AgentTrouble, SqsTrouble
 from forebay.testing.local_waiting import wait_for
 
@@ -214,20 +215,22 @@ class LocalCloud:
         return self._portal.call(there)
 
     def _run_of(self, worker: Worker, urls: list[str], until: Until) -> Run:
-        settings = options_of(worker, urls).settings
+        settings = settings_of(worker, urls, visibility_s=self._visibility_s)
+        raised: Raised = {}
+        registry = keeping_what_is_raised(worker.registry, raised)
+        executors = executors_for(registry, settings.slots)
+        config = ClientConfig(
+            endpoint_url=self.endpoint_url, region=REGION, credentials=Credentials("local", "local", None)
+        )
         return Run(
-            registry=worker.registry,
-            queues=urls,
-            settings=replace(
-                settings,
-                exit_when_empty=False,  # The cloud itself says when its queues are empty.
-                visibility_s=self._visibility_s or settings.visibility_s,
-            ),
-            server=self._server,
-            config=ClientConfig(
-                endpoint_url=self.endpoint_url, region=REGION, credentials=Credentials("local", "local", None)
-            ),
+            registry=registry,
+            raised=raised,
+            queues=tuple(urls),
+            settings=settings,
+            service=self._server.service,
             clock=self._clock,
+            open_sources=partial(local_sources, urls, config, self._clock, is_virtual=self._clock.is_virtual),
+            places={runs: PacedExecutor(executor, self._clock) for runs, executor in executors.items()},
             protection=self._protection(settings.protect),
             until=until,
         )

@@ -1,4 +1,4 @@
-"""When a test's worker has nothing left to do: looked up in the local SQS itself, which knows.
+"""When a test's worker has nothing left to do: looked up in the queues' rules themselves, which know.
 
 Rules kept here and nowhere else:
 
@@ -14,9 +14,8 @@ from typing import Literal
 
 import anyio
 
-from forebay.cloud.sqs_server import SqsServer
 from forebay.rules.queue_messages import READY, StoredMessage
-from forebay.rules.queue_semantics import ServiceFailure
+from forebay.rules.queue_semantics import QueueService, ServiceFailure
 from forebay.testing.local_clock import SkippingClock
 
 Until = Literal["empty", "quiet"]
@@ -32,7 +31,7 @@ class Drained:
 
     def __init__(
         self,
-        server: SqsServer,
+        service: QueueService,
         urls: Sequence[str],
         clock: SkippingClock,
         *,
@@ -41,7 +40,7 @@ class Drained:
         is_parked: Callable[[str], bool],
     ) -> None:
         """`is_parked` says of a message id whether the worker has parked it."""
-        self._server = server
+        self._service = service
         self._urls = urls
         self._clock = clock
         self._until: Until = until
@@ -68,20 +67,20 @@ class Drained:
 
     def _messages(self, url: str) -> list[StoredMessage]:
         try:
-            return list(self._server.service.registry.find(url).shelves.messages.values())
+            return list(self._service.registry.find(url).shelves.messages.values())
         except ServiceFailure:
             return []  # The test has deleted the queue.
 
     def _pause_s(self) -> float:
         """How long nothing can happen by itself."""
-        next_at = self._server.service.next_event_at()
+        next_at = self._service.next_event_at()
         left_s = IDLE_LOOK_MAX_S if next_at is None else next_at - anyio.current_time()
         return min(max(left_s, BUSY_LOOK_S), IDLE_LOOK_MAX_S)
 
 
-def moved_by_sqs(server: SqsServer, urls: Sequence[str]) -> set[str]:
+def moved_by_sqs(service: QueueService, urls: Sequence[str]) -> set[str]:
     """Return the ids of the dead letters that SQS itself has moved from these queues."""
-    registry = server.service.registry
+    registry = service.registry
     moved: set[str] = set()
     for url in urls:
         queue = registry.find(url)

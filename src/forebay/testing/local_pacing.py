@@ -18,8 +18,8 @@ from forebay.handlers.registry import Call, Handler, Registry
 from forebay.model import Attempt, Extend, Signals
 from forebay.testing.local_clock import SkippingClock
 
-Raised = dict[int, BaseException]
-"""Number of an attempt → what its code raised."""
+Raised = dict[str, BaseException]
+"""Receipt of a delivery → what its code raised. Attempts' numbers begin anew with every run."""
 
 
 class PacedExecutor:
@@ -110,14 +110,14 @@ def _keeping(handler: Handler, raised: Raised) -> Handler:
         try:
             await inner(attempt)
         except BaseException as error:
-            raised[attempt.number] = error
+            raised[attempt.message.receipt] = error
             raise
 
     def on_thread(attempt: Attempt) -> None:
         try:
             inner(attempt)
         except BaseException as error:
-            raised[attempt.number] = error
+            raised[attempt.message.receipt] = error
             raise
 
     call: Call = on_loop if handler.runs == "loop" else on_thread

@@ -9,21 +9,19 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from forebay.api.durations import Duration
 from forebay.api.queue import Delivery
 from forebay.errors import QueueError
-from forebay.model import ERROR_ATTRIBUTE, JOB_ATTRIBUTE, MessageAttribute
+from forebay.model import JOB_ATTRIBUTE
 from forebay.queue.faults import classify
 from forebay.queue.port import Counts
-from forebay.rules.queue_messages import DELAYED, IN_FLIGHT, StoredMessage
 from forebay.rules.queue_semantics import SendEntry, ServiceFailure
 from forebay.testing.local_drained import Until
 from forebay.testing.local_report import WorkReport
+from forebay.testing.queued import QueuedMessage, attribute_of, shown
 
 if TYPE_CHECKING:
     from forebay.api.worker import Worker
@@ -59,32 +57,6 @@ class Cloud(Protocol):
     ) -> WorkReport: ...
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedMessage:
-    """One message as it lies in a queue."""
-
-    message_id: str
-    body: str = field(repr=False)
-    job: str | None
-    """The job that it names (attribute `job`), if any."""
-    place: Literal["visible", "in flight", "delayed"]
-    receive_count: int
-    sent_at_utc: datetime
-    group: str | None = None
-    attributes: Mapping[str, str | bytes] = field(default_factory=dict[str, "str | bytes"], repr=False)
-
-    @property
-    def arguments(self) -> Any:
-        """The body as JSON: the job's arguments."""
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """Why a worker buried it, from attribute `forebay.error`; empty when no worker did."""
-        note = self.attributes.get(ERROR_ATTRIBUTE, "{}")
-        return cast("dict[str, Any]", json.loads(note))
-
-
 class LocalQueue:
     """A queue, by its URL, and its dead-letter queue."""
 
@@ -112,7 +84,7 @@ class LocalQueue:
         told = {JOB_ATTRIBUTE: job, **attributes} if job is not None else attributes
         entry = SendEntry(
             body=body if isinstance(body, str) else json.dumps(body),
-            attributes={name: _attribute(value) for name, value in told.items()},
+            attributes={name: attribute_of(value) for name, value in told.items()},
             delay_s=Delivery.of(delay=delay).delay_s or None,
             group=group,
             dedupe=dedupe,
@@ -134,7 +106,7 @@ class LocalQueue:
 
         def there(server: SqsServer) -> list[QueuedMessage]:
             server.turn()
-            return [_shown(message) for message in server.service.registry.find(self.url).shelves.messages.values()]
+            return [shown(message) for message in server.service.registry.find(self.url).shelves.messages.values()]
 
         return self._cloud.on_server(there)
 
@@ -177,25 +149,3 @@ class LocalQueue:
     ) -> WorkReport:
         """The same from a coroutine, whose event loop goes on meanwhile."""
         return await self._cloud.arun(worker, self, until=until, failures=failures, patience_s=patience_s)
-
-
-def _attribute(value: str | bytes | float) -> MessageAttribute:
-    if isinstance(value, bytes):
-        return MessageAttribute("Binary", value)
-    return MessageAttribute("String", value) if isinstance(value, str) else MessageAttribute("Number", str(value))
-
-
-def _shown(message: StoredMessage) -> QueuedMessage:
-    content = message.content
-    attributes = {name: attribute.value for name, attribute in content.attributes.items()}
-    job = attributes.get(JOB_ATTRIBUTE)
-    return QueuedMessage(
-        message_id=content.message_id,
-        body=content.body,
-        job=job if isinstance(job, str) else None,
-        place="in flight" if message.place == IN_FLIGHT else "delayed" if message.place == DELAYED else "visible",
-        receive_count=message.receive_count,
-        sent_at_utc=datetime.fromtimestamp(content.sent_at_ms / 1000, UTC),
-        group=content.group,
-        attributes=attributes,
-    )

@@ -1,80 +1,84 @@
-"""Runs a worker for a test: the engine, driver, wire client and executors of production, on the cloud's own loop.
+"""Runs a worker for a test: the engine, driver and executors of production, on the event loop of whoever calls.
 
 Rules kept here and nowhere else:
 
-1. Requests go over real HTTP to the local SQS, in virtual time too; only waiting is skipped.
-2. The worker's dice are the same in every run, and so are its back-offs.
+1. A worker runs with the settings that `forebay run` would give it.
+2. Its dice are the same in every run, and so are its back-offs.
 3. No signal is touched, nothing is printed: lines go to the logger `forebay`, where `caplog` finds them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 import anyio
 
-from forebay.api.parts import executors_for
+from forebay.api.program import options_of
 from forebay.api.run import LoggedLines
-from forebay.cloud.sqs_server import SqsServer
 from forebay.handlers.registry import Registry
-from forebay.model import Attempt
-from forebay.observability.attempts import WORDS
 from forebay.observability.reporter import Reporter
 from forebay.protection.policy import Policy
 from forebay.protection.port import Protection
-from forebay.queue.calls import Caller
-from forebay.queue.direct import DirectTransport
-from forebay.queue.port import WAIT_MAX_S, Received
-from forebay.queue.resolve import ClientConfig, Location, Resolver
-from forebay.queue.sqs import SqsSource
-from forebay.queue.transport import Transport
-from forebay.queue.wire import SqsClient
+from forebay.queue.port import Source
+from forebay.rules.queue_semantics import QueueService
 from forebay.settings import WorkerSettings
+from forebay.testing.kept import KeepingRecorder, told
 from forebay.testing.local_clock import SkippingClock
 from forebay.testing.local_drained import Drained, Until, moved_by_sqs
-from forebay.testing.local_pacing import PacedExecutor, Raised, keeping_what_is_raised
-from forebay.testing.local_report import JobAttempt, WorkReport
+from forebay.testing.local_pacing import PacedExecutor, Raised
+from forebay.testing.local_report import WorkReport
 from forebay.worker.driver import Driver
 from forebay.worker.engine import Engine
-from forebay.worker.vocabulary import Conclusion, Exit
+from forebay.worker.vocabulary import Exit
+
+if TYPE_CHECKING:
+    from forebay.api.worker import Worker
+
+Sources = AbstractAsyncContextManager[Mapping[str, Source]]
 
 CLOSE_WAIT_S = 1.0
-REAL_POLL_S = 1.0
-"""The longest poll in real time: a worker that stops waits for its open one to end."""
+
+
+def settings_of(worker: Worker, queues: Sequence[str], *, visibility_s: int | None = None) -> WorkerSettings:
+    """Return the settings that `forebay run` would give the worker; the queues' rules say when they are empty."""
+    settings = options_of(worker, queues).settings
+    return replace(settings, exit_when_empty=False, visibility_s=visibility_s or settings.visibility_s)
 
 
 @dataclass(slots=True)
 class Run:
-    """One run of a worker, from its start to its report. All of it lives on the cloud's loop."""
+    """One run of a worker, from its start to its report. All of it lives on one event loop."""
 
     registry: Registry
-    queues: Sequence[str]
+    """With handlers that keep what they raise in `raised`."""
+    raised: Raised
+    queues: tuple[str, ...]
     """URLs."""
     settings: WorkerSettings
-    server: SqsServer
-    config: ClientConfig
+    service: QueueService
+    """The rules that the queues are of."""
     clock: SkippingClock
+    open_sources: Callable[[], Sources]
+    places: Mapping[str, PacedExecutor]
     protection: Protection | None = None
     until: Until = "empty"
+    stop_when: Callable[[], Awaitable[str]] | None = None
+    """Returns the reason to stop before the queues are drained."""
+    closes_places: bool = True
+    """False where whoever calls keeps the executors for the next run."""
+    recorder: KeepingRecorder = field(init=False)
     _driver: Driver | None = None
-    _engine: Engine | None = None
-    _raised: Raised = field(default_factory=dict[int, BaseException])
-    _recorder: KeepingRecorder | None = None
+    _engine: Engine = field(init=False)
     _started_at: float = 0.0
     _moved_before: set[str] = field(default_factory=set[str])
 
-    async def work(self) -> WorkReport:
-        """Work until there is nothing left to do."""
-        registry = keeping_what_is_raised(self.registry, self._raised)
-        self._recorder = recorder = KeepingRecorder(Reporter(LoggedLines(), self.clock, log=self.settings.log))
-        places = {
-            runs: PacedExecutor(executor, self.clock)
-            for runs, executor in executors_for(registry, self.settings.slots).items()
-        }
+    def __post_init__(self) -> None:
+        self.recorder = KeepingRecorder(Reporter(LoggedLines(), self.clock, log=self.settings.log))
         policy = Policy(
             mode=self.settings.protect,
             linger_s=self.settings.protection_linger_s,
@@ -82,26 +86,35 @@ class Run:
             rng=Random(0),
             is_available=self.protection is not None,
         )
-        self._engine = engine = Engine(self.settings, registry, self.queues, policy=policy, rng=Random(0))
+        self._engine = Engine(self.settings, self.registry, self.queues, policy=policy, rng=Random(0))
+
+    async def work(self) -> WorkReport:
+        """Work until there is nothing left to do."""
+        engine, recorder = self._engine, self.recorder
         self._started_at = self.clock.now()
-        self._moved_before = moved_by_sqs(self.server, self.queues)
+        self._moved_before = moved_by_sqs(self.service, self.queues)
         self.clock.runs += 1
         try:
-            async with AsyncExitStack() as opened:
-                sources = self._sources(opened)
-                self._driver = Driver(engine, registry, sources, places, self.protection, recorder, self.clock)
+            async with self.open_sources() as sources:
+                self._driver = Driver(
+                    engine, self.registry, sources, self.places, self.protection, recorder, self.clock
+                )
                 drained = Drained(
-                    self.server, self.queues, self.clock, until=self.until,
+                    self.service, self.queues, self.clock, until=self.until,
                     holds_anything=lambda: engine.holds_anything, is_parked=recorder.has_parked,
                 )  # fmt: skip
-                ended = await self._drive(self._driver, drained)
-                return self.report(ended)
+                return self.report(await self._drive(self._driver, drained))
         finally:
             self.clock.runs -= 1
-            for place in places.values():
+            for place in self.places.values() if self.closes_places else ():
                 # From a thread: joining others must not stop the loop that they may be calling.
                 await anyio.to_thread.run_sync(partial(place.close, wait_s=CLOSE_WAIT_S))
             recorder.reporter.close()
+
+    def stop(self, reason: str) -> None:
+        """Drain. Before the driver is there, nothing has been received, and nothing is done."""
+        if self._driver is not None:
+            self._driver.stop(reason)
 
     def stop_now(self) -> None:
         """Leave within a second, giving back what can be."""
@@ -110,9 +123,7 @@ class Run:
 
     def report(self, ended: Exit | None = None) -> WorkReport:
         """What has been done so far."""
-        assert self._recorder is not None
-        assert self._engine is not None
-        attempts = tuple(_told(conclusion, self._raised) for conclusion in self._recorder.conclusions)
+        attempts = tuple(told(conclusion, self.raised) for conclusion in self.recorder.conclusions)
         reason, status = ("still at work", 0) if ended is None else (ended.reason, ended.status)
         return WorkReport(
             attempts=attempts,
@@ -120,83 +131,18 @@ class Run:
             lasted_s=self.clock.now() - self._started_at,
             reason=reason,
             exit_status=status,
-            moved=tuple(sorted(moved_by_sqs(self.server, self.queues) - self._moved_before)),
+            moved=tuple(sorted(moved_by_sqs(self.service, self.queues) - self._moved_before)),
         )
 
     async def _drive(self, driver: Driver, drained: Drained) -> Exit:
-        async def stop_when_drained() -> None:
-            driver.stop(await drained.wait())
+        async def obey(reason: Callable[[], Awaitable[str]]) -> None:
+            driver.stop(await reason())
 
         ended: list[Exit] = []
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(stop_when_drained)
+            tasks.start_soon(obey, drained.wait)
+            if self.stop_when is not None:
+                tasks.start_soon(obey, self.stop_when)
             ended.append(await driver.run())
             tasks.cancel_scope.cancel()
         return ended[0]
-
-    def _sources(self, opened: AsyncExitStack) -> Mapping[str, SqsSource]:
-        """Clients as production has them, but for the clock."""
-        resolver = Resolver(self.config)
-        sources: dict[str, _ShortPolls] = {}
-        for url in self.queues:
-            client = SqsClient(Caller(url, resolver, make_transport=self._transport, clock=self.clock))
-            opened.push_async_callback(client.aclose)
-            sources[url] = _ShortPolls(url, client, region=self.config.region)
-            sources[url].wait_max_s = WAIT_MAX_S if self.clock.is_virtual else REAL_POLL_S
-        return sources
-
-    def _transport(self, location: Location, connections_max: int) -> Transport:
-        return DirectTransport(location.endpoint, connections_max=connections_max, clock=self.clock)
-
-
-class _ShortPolls(SqsSource):
-    """A source whose polls end before long."""
-
-    wait_max_s: float = WAIT_MAX_S
-
-    async def receive(self, *, count_max: int, wait_s: float, visibility_s: int) -> Received:
-        return await super().receive(
-            count_max=count_max, wait_s=min(wait_s, self.wait_max_s), visibility_s=visibility_s
-        )
-
-
-class KeepingRecorder:
-    """Keeps every end of an attempt, beside telling it. Implements `worker.recorder.Recorder`."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self.reporter = reporter
-        self.conclusions: list[Conclusion] = []
-        self._parked: set[str] = set()
-
-    def has_parked(self, message_id: str) -> bool:
-        """Whether the worker has given this message up and could not bury it."""
-        return message_id in self._parked
-
-    def report(self, event: str, fields: Mapping[str, object], /) -> None:
-        if event == "message.parked":
-            self._parked.add(str(fields["message_id"]))
-        self.reporter.report(event, fields)
-
-    def started(self, attempts: Sequence[Attempt], /) -> None:
-        self.reporter.started(attempts)
-
-    def concluded(self, conclusions: Sequence[Conclusion], /) -> None:
-        self.conclusions += conclusions
-        self.reporter.concluded(conclusions)
-
-    def tick(self) -> None:
-        self.reporter.tick()
-
-
-def _told(conclusion: Conclusion, raised: Raised) -> JobAttempt:
-    attempt = conclusion.attempt
-    return JobAttempt(
-        job=attempt.job,
-        message_id=attempt.message.message_id,
-        attempt=attempt.message.receive_count,
-        outcome=WORDS[type(conclusion.outcome)],
-        settlement=conclusion.settlement,
-        delay_s=conclusion.delay_s,
-        lasted_s=conclusion.lasted_s,
-        exception=raised.get(attempt.number),
-    )

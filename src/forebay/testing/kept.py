@@ -1,0 +1,55 @@
+"""What a test keeps of a run beside what is logged: every end of an attempt, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from forebay.model import Attempt
+from forebay.observability.attempts import WORDS
+from forebay.observability.reporter import Reporter
+from forebay.testing.local_pacing import Raised
+from forebay.testing.local_report import JobAttempt
+from forebay.worker.vocabulary import Conclusion
+
+
+class KeepingRecorder:
+    """Keeps every end of an attempt, beside telling it. Implements `worker.recorder.Recorder`."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.conclusions: list[Conclusion] = []
+        self._parked: set[str] = set()
+
+    def has_parked(self, message_id: str) -> bool:
+        """Whether the worker has given this message up and could not bury it."""
+        return message_id in self._parked
+
+    def report(self, event: str, fields: Mapping[str, object], /) -> None:
+        if event == "message.parked":
+            self._parked.add(str(fields["message_id"]))
+        self.reporter.report(event, fields)
+
+    def started(self, attempts: Sequence[Attempt], /) -> None:
+        self.reporter.started(attempts)
+
+    def concluded(self, conclusions: Sequence[Conclusion], /) -> None:
+        self.conclusions += conclusions
+        self.reporter.concluded(conclusions)
+
+    def tick(self) -> None:
+        self.reporter.tick()
+
+
+def told(conclusion: Conclusion, raised: Raised) -> JobAttempt:
+    """Return the end of an attempt as a test sees it."""
+    attempt = conclusion.attempt
+    return JobAttempt(
+        job=attempt.job,
+        message_id=attempt.message.message_id,
+        attempt=attempt.message.receive_count,
+        outcome=WORDS[type(conclusion.outcome)],
+        settlement=conclusion.settlement,
+        delay_s=conclusion.delay_s,
+        lasted_s=conclusion.lasted_s,
+        exception=raised.get(attempt.message.receipt),
+    )
