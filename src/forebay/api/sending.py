@@ -11,7 +11,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,7 +53,7 @@ _catches: list[Catch] = []
 
 
 @contextmanager
-def caught_by(catch: Catch) -> Iterator[None]:
+def caught_by(catch: Catch) -> Generator[None]:
     """Give `catch` whatever is sent to SQS by this process until the block ends."""
     _catches.append(catch)
     try:
