@@ -46,6 +46,7 @@ NOT_PURE: dict[str, str] = {
     "forebay.worker.crew": "the driver's tasks",
     "forebay.worker.describing": "asks queues what they say of themselves",
     "forebay.worker.inbox": "facts from other threads come in here",
+    "forebay.worker.lookout": "looks at executors and writes the health for other threads",
     "forebay.worker.polls": "the driver's long polls",
 }
 

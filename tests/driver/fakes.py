@@ -65,6 +65,9 @@ class TaskExecutor:
     def blockage(self, *, now: float) -> Blockage | None:
         return self.blocked
 
+    def stack_of(self, number: int) -> tuple[str, ...]:
+        return ("app/jobs.py:7 spins",) if number in self._scopes else ()
+
     def close(self, *, wait_s: float) -> bool:
         return not self._scopes
 

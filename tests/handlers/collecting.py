@@ -40,6 +40,7 @@ class Collected:
     def __init__(self) -> None:
         self.batches: list[Sequence[Ended]] = []
         self.extensions: list[tuple[int, float]] = []
+        self.rooms: list[tuple[Runs, int]] = []
         self._changed = threading.Condition()
 
     def ended(self, batch: Sequence[Ended], /) -> None:
@@ -49,6 +50,9 @@ class Collected:
 
     def extend(self, number: int, limit_s: float, /) -> None:
         self.extensions.append((number, limit_s))
+
+    def room(self, runs: Runs, room: int, /) -> None:
+        self.rooms.append((runs, room))
 
     def outcomes(self, count: int) -> dict[int, Outcome]:
         """Wait for `count` ends and return their outcomes by attempt number; each number must come once."""

@@ -36,6 +36,7 @@ from forebay.worker.vocabulary import (
     Start,
     StopNow,
     StopRequested,
+    Stuck,
     Tick,
 )
 
@@ -166,7 +167,9 @@ class Hand:
 
     def reports(self, event: str) -> list[dict[str, Any]]:
         """The fields of every report of `event` so far."""
-        return [dict(report.fields) for report in of(self.said, Report) if report.event == event]
+        told = [(report.event, report.fields) for report in of(self.said, Report)]
+        told += [("attempt.stuck", stuck.fields) for stuck in of(self.said, Stuck)]
+        return [dict(fields) for name, fields in told if name == event]
 
     @property
     def exit(self) -> Exit | None:

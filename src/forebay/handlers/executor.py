@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from forebay.handlers.registry import Runs
 from forebay.model import Attempt, Outcome
 
 
@@ -33,6 +34,13 @@ class Deliver(Protocol):
 
     def extend(self, number: int, limit_s: float, /) -> None:
         """The handler asks that its limit end `limit_s` from now."""
+        ...
+
+    def room(self, runs: Runs, room: int, /) -> None:
+        """So many attempts (or batches) of the kind `runs` can run at once from now on.
+
+        For executors whose places come and go; one that never says so has room for everything.
+        """
         ...
 
 
@@ -70,6 +78,13 @@ class Executor(Protocol):
 
     def blockage(self, *, now: float) -> Blockage | None:
         """Say whether user code keeps the executor itself from turning. Cheap; asked about once a second."""
+        ...
+
+    def stack_of(self, number: int) -> tuple[str, ...]:
+        """Return where the code of a running attempt stands: `file:line function`, outermost first.
+
+        Empty when that is not known, or when the attempt has ended.
+        """
         ...
 
     def close(self, *, wait_s: float) -> bool:

@@ -22,6 +22,7 @@ INNER_MAX = 18
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _OURS_TO_TELL = os.path.join(_OURS, "api", "sample.py")
+_AWAITED_MAX = 1_000
 _MACHINERY = (os.sep + "asyncio" + os.sep, os.sep + "threading.py", os.sep + "contextvars.py")
 
 Place = tuple[CodeType, int]
@@ -45,6 +46,19 @@ def places_of_running(frame: FrameType | None) -> list[Place]:
         frame = frame.f_back
     places.reverse()
     return list(dropwhile(lambda place: _is_ours(place) or _is_machinery(place), places)) or places
+
+
+def places_awaited(coroutine: object) -> list[Place]:
+    """Return the frames of a coroutine that waits, outermost first, down to what it waits for."""
+    places: list[Place] = []
+    while len(places) < _AWAITED_MAX:
+        # Coroutines and generator-based ones (of older libraries) name the same parts in their own ways.
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is None:
+            break
+        places.append((frame.f_code, frame.f_lineno))
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    return list(dropwhile(_is_ours, places)) or places
 
 
 def told(places: Sequence[Place]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from typing import Any, cast
 from forebay.handlers.batches import ends_of, gathered
 from forebay.handlers.executor import Blockage, Deliver, Ended
 from forebay.handlers.failure import Answer, came_from_cancelling, outcome_of
-from forebay.handlers.frames import places_of_running, told
+from forebay.handlers.frames import places_awaited, places_of_running, told
 from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.registry import Registry
 from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, TimedOut
@@ -117,6 +117,16 @@ class LoopExecutor:
         if now - pinged_at < BLOCKED_AFTER_S or not self._thread.is_alive:
             return None
         return Blockage(now - pinged_at, told(places_of_running(self._thread.frame())))
+
+    def stack_of(self, number: int) -> tuple[str, ...]:
+        record = self._running.get(number)
+        if record is None:
+            return ()
+        coroutine = record.task.get_coro() if record.task is not None else None
+        if coroutine is None or getattr(coroutine, "cr_running", False):
+            # It is in its first step, or in another that does not end: it is what the loop's thread does.
+            return told(places_of_running(self._thread.frame()))
+        return told(places_awaited(coroutine))
 
     def close(self, *, wait_s: float) -> bool:
         self._closing = True

@@ -14,6 +14,7 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from typing import cast
 from forebay.handlers.batches import ends_of, gathered
 from forebay.handlers.executor import Blockage, Deliver, Ended
 from forebay.handlers.failure import outcome_of
+from forebay.handlers.frames import places_of_running, told
 from forebay.handlers.registry import Registry
 from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, Postponed, TimedOut
 from forebay.observability.current import CURRENT_ATTEMPT
@@ -55,6 +57,8 @@ class ThreadExecutor:
         self._running: dict[int, _Work] = {}
         self._first_of: dict[int, int] = {}
         """Number of an attempt in a batch → number of the batch's first. Those of other attempts are not in it."""
+        self._thread_of: dict[int, int] = {}
+        """Which thread does the work: its identifier, by the number of the first attempt."""
         self._ended: deque[Ended] = deque()
         self._delivering = threading.Lock()
         self._closing = False
@@ -98,6 +102,14 @@ class ThreadExecutor:
     def blockage(self, *, now: float) -> Blockage | None:  # noqa: ARG002 - part of the port
         """Threads block; that is what they are for."""
         return None
+
+    def stack_of(self, number: int) -> tuple[str, ...]:
+        number = self._first_of.get(number, number)
+        thread = self._thread_of.get(number)
+        frame = sys._current_frames().get(thread) if thread is not None else None  # pyright: ignore[reportPrivateUsage]
+        if frame is None or self._thread_of.get(number) != thread:
+            return ()  # It has ended meanwhile, and the frame is another's.
+        return told(places_of_running(frame))
 
     def close(self, *, wait_s: float) -> bool:
         self._closing = True
@@ -147,6 +159,7 @@ class ThreadExecutor:
     def _run(self, work: _Work) -> None:
         began_at = monotonic()
         outcomes: Sequence[Outcome] = _ALL_WELL
+        self._thread_of[work[0].number] = threading.get_ident()
         try:
             if work[0].batch:
                 outcomes = Context().run(self._call_batch, work)
@@ -158,6 +171,7 @@ class ThreadExecutor:
             leave_now(0 if all(outcome is SUCCEEDED for outcome in outcomes) else 1)
         # Gone from here before its end is told, so that threads are counted for those who still need one.
         self._running.pop(work[0].number, None)
+        del self._thread_of[work[0].number]
         self._tell(work, outcomes, monotonic() - began_at)
 
     def _call(self, attempt: Attempt) -> None:

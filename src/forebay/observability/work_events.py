@@ -58,8 +58,12 @@ WORK = (
     EventKind(
         "attempt.stuck",
         Level.WARNING,
-        "{message_id} - {job} does not stop, {ran_s} s after its start; its lease is kept",
-        {**ATTEMPT, "ran_s": "time since it started, in seconds"},
+        "{message_id} - {job} does not stop, {ran_s} s after its start; its lease is kept[; it stands at {stack}]",
+        {
+            **ATTEMPT,
+            "ran_s": "time since it started, in seconds",
+            "stack": "where the code stands: file:line function, innermost last; left out when that is not known",
+        },
         Keep.IMPORTANT,
     ),
     EventKind(
@@ -108,6 +112,40 @@ WORK = (
         Level.INFO,
         "{message_id} - given back[: {reason}]",
         {**ATTEMPT, "reason": "why", "delay_s": "how long it stays hidden, in seconds"},
+    ),
+    EventKind(
+        "messages.given_back",
+        Level.INFO,
+        "{count} messages of {job} were given back unstarted: {reason}",
+        {
+            "job": "the handler's name",
+            "count": "messages given back since the last such line, which is a second or more ago",
+            "reason": "why: its share and the slots that may wait are taken, or what it depends on is suspected",
+        },
+    ),
+    EventKind(
+        "dependency.suspected",
+        Level.WARNING,
+        "{job}: {failures} of the last {window} attempts failed. One is tried at a time now, the next in {pause_s} s;"
+        " until one succeeds no message of it is buried",
+        {
+            "job": "the handler's name",
+            "failures": "attempts that failed",
+            "window": "attempts looked at",
+            "pause_s": "time until the first probe, in seconds",
+        },
+        Keep.IMPORTANT,
+    ),
+    EventKind(
+        "dependency.recovered",
+        Level.INFO,
+        "{job}: an attempt has succeeded after {lasted_s} s and {probes} probes; full speed again",
+        {
+            "job": "the handler's name",
+            "probes": "attempts made meanwhile",
+            "lasted_s": "how long it was suspected, in seconds",
+        },
+        Keep.IMPORTANT,
     ),
     EventKind(
         "handlers.blocked",

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from forebay.handlers.executor import Blockage, Deliver, Ended, Executor
-from forebay.handlers.registry import Call, Handler, Registry
+from forebay.handlers.registry import Call, Handler, Registry, Runs
 from forebay.model import Attempt, Extend, Signals
 from forebay.testing.local_clock import SkippingClock
 
@@ -56,6 +56,9 @@ class PacedExecutor:
     def blockage(self, *, now: float) -> Blockage | None:
         return self._inner.blockage(now=now)
 
+    def stack_of(self, number: int) -> tuple[str, ...]:
+        return self._inner.stack_of(number)
+
     def close(self, *, wait_s: float) -> bool:
         has_ended = self._inner.close(wait_s=wait_s)
         for number in tuple(self._held):  # Code that would not end: the next run is not to wait for it.
@@ -70,6 +73,9 @@ class PacedExecutor:
 
     def extend(self, number: int, limit_s: float, /) -> None:
         self._deliver.extend(number, limit_s)
+
+    def room(self, runs: Runs, room: int, /) -> None:
+        self._deliver.room(runs, room)
 
 
 class _MachineSignals(Signals):

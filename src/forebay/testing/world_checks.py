@@ -48,6 +48,7 @@ from forebay.worker.vocabulary import (
     Start,
     StopNow,
     StopRequested,
+    Stuck,
     Unhold,
 )
 
@@ -98,6 +99,7 @@ class Witness:
             LookAtProtection: self.protection.call,
             Count: self.leaving.count,
             Report: self._report,
+            Stuck: self._stuck,
             Exit: self.leaving.exit,
         }
 
@@ -202,13 +204,14 @@ class Witness:
                 self.broken("4: leases", f"message {known.number} is reported as lost twice")
             self.lost.add(receipt)
             self.settlements.lease_lost(known, str(fields["reason"]))
-        elif command.event == "attempt.stuck":
-            known = self.world.service.by_id[str(fields["message_id"])]
-            codes = self.process.executor.codes
-            waited_for = self.interrupted & self.unfinished
-            self.settlements.given_up |= {number for number in waited_for if codes[number].known is known}
         elif command.event == "message.parked":
             self.settlements.parked(str(fields["message_id"]))
+
+    def _stuck(self, command: Stuck) -> None:
+        if command.number not in self.unfinished:
+            self.broken("limits", f"attempt {command.number} is called stuck and does not run")
+        if command.number in self.interrupted:
+            self.settlements.given_up.add(command.number)
 
     # ── after every step ───────────────────────────────────────────────────────────────────────────────────
 

@@ -50,6 +50,7 @@ from forebay.worker.vocabulary import (
     Start,
     StopNow,
     StopRequested,
+    Stuck,
     Tick,
     Unhold,
 )
@@ -109,6 +110,7 @@ class Process:
             Count: calls.count,
             Conclude: lambda _: None,
             Report: lambda _: None,
+            Stuck: lambda _: None,
             Exit: self._exit,
         }
         for url in world.service.urls:

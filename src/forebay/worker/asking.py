@@ -10,9 +10,11 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from forebay.errors import FaultKind
 from forebay.queue.port import WAIT_MAX_S
+from forebay.worker.appetite import Appetite
 from forebay.worker.emptiness import Emptiness
 from forebay.worker.guarding import Guarding
 from forebay.worker.polling import Polling, Room
@@ -28,29 +30,36 @@ class Asking:
     """Decides on receives in every turn."""
 
     def __init__(
-        self, desk: Desk, polling: Polling, guarding: Guarding, running: Running, *, stop: Callable[[str, float], None]
+        self,
+        desk: Desk,
+        polling: Polling,
+        guarding: Guarding,
+        running: Running,
+        appetite: Appetite,
+        *,
+        stop: Callable[[str, float], None],
     ) -> None:
         self._desk = desk
         self._settings = desk.settings
         self._polling = polling
         self._guarding = guarding
         self._running = running
+        self._appetite = appetite
         self._stop = stop
+        self._has_caps = False
         keys = list(polling.sources)
         self._emptiness = Emptiness(keys) if desk.settings.exit_when_empty else None
 
     @property
     def wake_at(self) -> float | None:
-        polling_at = self._polling.wake_at
         counting_at = self._emptiness.wake_at if self._emptiness is not None else None
-        if polling_at is None or counting_at is None:
-            return polling_at if counting_at is None else counting_at
-        return min(polling_at, counting_at)
+        instants = (self._polling.wake_at, counting_at, self._appetite.wake_at)
+        return min((at for at in instants if at is not None), default=None)
 
     def turn(self, now: float) -> None:
         """Open the polls that should be open now; begin to leave if nothing is left to ask for."""
         desk = self._desk
-        self._polling.wake_at = None
+        self._polling.wake_at = self._appetite.wake_at = None
         if self._emptiness is not None:
             self._emptiness.wake_at = None
             if not desk.records and not desk.is_stopping:
@@ -61,14 +70,32 @@ class Asking:
         free = slots - desk.busy - self._polling.asked
         if desk.settling > max(1_000, SETTLING_MAX_FACTOR * slots):
             free = 0
+        could_start = self._set_caps(now)
+        free = int(min(free, could_start - self._polling.asked))
         self._set_waits(desk)
         free_bytes = self._settings.buffer_bytes - desk.held_bytes
-        room = Room(slots, free, free_bytes, is_idle=not desk.records)
+        useful = int(min(slots, max(1, desk.busy + could_start)))
+        room = Room(useful, free, free_bytes, is_idle=not desk.records)
         receives = self._polling.ask(room, now=now)
         for receive in receives:
             if room.is_idle and receive.wait_s > 0:
                 desk.report("poll.started", queue=queue_name(receive.source), wait_s=receive.wait_s)
         desk.commands.extend(receives)
+
+    def _set_caps(self, now: float) -> float:
+        """Keep each source's polls to what could be started of it; return how many messages could be in all."""
+        appetite, polling = self._appetite, self._polling
+        if appetite.is_unlimited:
+            if self._has_caps:
+                self._has_caps = False
+                for source in polling.sources.values():
+                    source.count_max = inf
+            return inf
+        self._has_caps = True
+        of_all = appetite.of_all(now)
+        for key, source in polling.sources.items():
+            source.count_max = appetite.of_source(key, now)
+        return of_all
 
     def _set_waits(self, desk: Desk) -> None:
         """Shorten the polls where a long one would be in the way."""

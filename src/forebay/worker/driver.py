@@ -28,6 +28,7 @@ from forebay.worker.crew import Crew
 from forebay.worker.describing import Describing
 from forebay.worker.engine import Engine
 from forebay.worker.inbox import Inbox
+from forebay.worker.lookout import Lookout
 from forebay.worker.polls import Polls
 from forebay.worker.recorder import Recorder
 from forebay.worker.vocabulary import (
@@ -49,6 +50,7 @@ from forebay.worker.vocabulary import (
     Start,
     StopNow,
     StopRequested,
+    Stuck,
     Tick,
     Unhold,
 )
@@ -57,7 +59,6 @@ TURN_S = 1.0
 """The loop turns at least this often while anything is held, so that blocked handlers are noticed."""
 IDLE_TURN_S = 5.0
 """And at least this often otherwise: `/live` asks for ten seconds."""
-BLOCKED_AGAIN_S = 10.0
 
 
 class Driver:
@@ -92,10 +93,7 @@ class Driver:
         self._batching = Batching(self._hand)
         self._exit: Exit | None = None
         self._is_stopping = False
-        self._is_quiet_news = False
-        """The recorder may be holding a summary back that is due within a second."""
-        self._blocked_told_at = float("-inf")
-        self._looked_for_blockage_at = 0.0
+        self._lookout = Lookout(engine, executors.values(), recorder, self._health)
         self._performers = self._all_performers()
         self._crew: Crew[Call]
         self._polls: Polls
@@ -111,6 +109,7 @@ class Driver:
             Renew: lambda command: self._batch("renew", command),
             Release: lambda command: self._batch("release", command),
             Report: self._report,
+            Stuck: lambda command: self._lookout.tell_stuck(command, self._executor_of[command.job]),
             Interrupt: self._interrupt,
             Notify: self._notify,
             AbandonPolls: lambda command: self._polls.abandon(command.source),
@@ -163,30 +162,13 @@ class Driver:
                     self._performers[type(command)](command)
             now = clock.now()
             self._batching.flush(now)
-            self._look_around(now)
+            self._lookout.look(now)
 
     def _pause_s(self, now: float) -> float:
         """How long the loop may wait for a fact, in seconds."""
         wake_ats = [at for at in (self._engine.wake_at, self._batching.wake_at) if at is not None]
-        longest_s = TURN_S if self._engine.holds_anything or self._is_quiet_news else IDLE_TURN_S
+        longest_s = TURN_S if self._engine.holds_anything or self._lookout.is_quiet_news else IDLE_TURN_S
         return max(0.0, min([longest_s, *(at - now for at in wake_ats)]))
-
-    def _look_around(self, now: float) -> None:
-        """Once in a while: let the recorder tell what it held back, and see whether handlers are blocked."""
-        self._health.last_turn_at = now
-        if now - self._looked_for_blockage_at < TURN_S:
-            return
-        self._looked_for_blockage_at = now
-        self._health.full_slots = self._engine.is_full
-        self._health.notes = self._engine.notes
-        self._recorder.tick()
-        self._is_quiet_news = False
-        for executor in self._executors.values():
-            blockage = executor.blockage(now=now)
-            if blockage is not None and now - self._blocked_told_at >= BLOCKED_AGAIN_S:
-                self._blocked_told_at = now
-                fields = {"blocked_s": round(blockage.blocked_s, 3), "stack": " > ".join(blockage.stack)}
-                self._recorder.report("handlers.blocked", fields)
 
     # ── commands ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,7 +188,7 @@ class Driver:
             executor.start(attempts)
 
     def _conclude(self, command: Conclude) -> None:
-        self._is_quiet_news = True
+        self._lookout.is_quiet_news = True
         self._recorder.concluded(command.conclusions)
 
     def _interrupt(self, command: Interrupt) -> None:

@@ -19,15 +19,19 @@ from forebay.handlers.registry import Registry
 from forebay.protection.policy import Policy
 from forebay.queue.port import Description
 from forebay.settings import WorkerSettings
+from forebay.worker.appetite import Appetite
 from forebay.worker.asking import Asking
+from forebay.worker.breaker import Breaker
 from forebay.worker.drain import Phase
 from forebay.worker.guarding import Guarding
 from forebay.worker.leasing import Leasing
 from forebay.worker.polling import Polling
 from forebay.worker.receiving import Receiving
 from forebay.worker.records import Desk
+from forebay.worker.rooms import Rooms
 from forebay.worker.running import Running
 from forebay.worker.settling import Settling
+from forebay.worker.starting import Starting
 from forebay.worker.stopping import Stopping
 from forebay.worker.vocabulary import (
     Buried,
@@ -43,6 +47,7 @@ from forebay.worker.vocabulary import (
     ReceiveFailed,
     Released,
     Renewed,
+    RoomChanged,
     StopNow,
     StopRequested,
     Tick,
@@ -84,9 +89,17 @@ class Engine:
         self._leasing = Leasing(desk, lost=lambda record, why: self._running.lease_lost(record, why))
         self._settling = Settling(desk, self._leasing, self._polling)
         self._guarding = Guarding(desk, policy, limit_max_s=limit_max_s)
-        self._running = Running(desk, registry, self._settling, self._guarding, polls_open=self._polling.is_open)
+        self._rooms = Rooms(registry)
+        self._breaker = Breaker(desk, (handler.name for handler in registry))
+        self._running = Running(desk, registry, self._rooms, self._breaker, self._settling, self._guarding)
+        self._starting = Starting(
+            desk, registry, self._rooms, self._breaker, self._running, self._guarding, polls_open=self._polling.is_open
+        )
+        self._appetite = Appetite(registry, self._rooms, self._breaker, waiting=self._starting.waiting)
         self._stopping = Stopping(desk, self._polling, self._settling, self._running)
-        self._asking = Asking(desk, self._polling, self._guarding, self._running, stop=self._stopping.begin)
+        self._asking = Asking(
+            desk, self._polling, self._guarding, self._running, self._appetite, stop=self._stopping.begin
+        )
         self._receiving = Receiving(
             desk,
             registry,
@@ -95,6 +108,8 @@ class Engine:
             self._settling,
             self._guarding,
             self._running,
+            self._starting,
+            self._appetite,
             self._asking,
             limit_max_s=limit_max_s,
             stop=self._stopping.begin,
@@ -110,6 +125,7 @@ class Engine:
             Described: self._receiving.described,
             ProtectionAnswered: self._protection_answered,
             ExtendRequested: self._running.extend,
+            RoomChanged: self._rooms.changed,
             Counted: self._asking.counted,
             StopRequested: self._stop_requested,
             StopNow: self._stop_now,
@@ -128,7 +144,7 @@ class Engine:
         self._settling.tick(now)
         self._running.tick(now)
         self._guarding.turn(now)
-        self._running.start_what_may(now)
+        self._starting.turn(now)
         self._asking.turn(now)
         self._settling.unblock(now)
         self._stopping.turn(now)
@@ -184,6 +200,7 @@ class Engine:
         instants = (
             self._leasing.wake_at,
             self._running.wake_at,
+            self._starting.wake_at,
             self._settling.wake_at,
             self._guarding.wake_at if not self._desk.is_stopping else None,
             self._asking.wake_at,

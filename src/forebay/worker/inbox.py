@@ -17,7 +17,8 @@ from typing import Any
 import anyio
 
 from forebay.handlers.executor import Ended
-from forebay.worker.vocabulary import Event, ExtendRequested, Finished
+from forebay.handlers.registry import Runs
+from forebay.worker.vocabulary import Event, ExtendRequested, Finished, RoomChanged
 
 
 def soon_on_this_loop() -> Callable[[Callable[[], object]], object]:
@@ -85,3 +86,6 @@ class Inbox:
 
     def extend(self, number: int, limit_s: float, /) -> None:
         self.put_from_thread(ExtendRequested(number, limit_s))
+
+    def room(self, runs: Runs, room: int, /) -> None:
+        self.put_from_thread(RoomChanged(runs, room))

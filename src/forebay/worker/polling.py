@@ -13,13 +13,14 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
 from forebay.errors import Fault, FaultKind
 from forebay.queue.port import BATCH_MAX, BODY_MAX_BYTES, WAIT_MAX_S
 from forebay.worker.shares import enough, is_crowded, shares
+from forebay.worker.source_state import OpenPoll, SourceState
 from forebay.worker.vocabulary import Receive
 
 if TYPE_CHECKING:
@@ -34,38 +35,6 @@ POLLS_MAX = 64
 PAUSE_FIRST_S = 0.2
 PAUSE_UNAVAILABLE_MAX_S = 2.0
 PAUSE_REFUSED_MAX_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class OpenPoll:
-    """One receive that has not been answered yet."""
-
-    number: int
-    count_max: int
-    asked_at: float
-    wait_s: float
-    visibility_s: int
-
-
-@dataclass(slots=True, eq=False)
-class SourceState:
-    """What is known of one source's polls."""
-
-    key: str
-    visibility_s: int
-    is_described: bool = False
-    polls: dict[int, OpenPoll] = field(default_factory=dict[int, OpenPoll])
-    wanted: int = 1
-    had_messages: bool = False
-    gather_until: float | None = None
-    failures: int = 0
-    not_before: float = 0.0
-    has_answered: bool = False
-    refused_since: float | None = None
-    """Since when the service says no (missing, denied, no credentials, refused) without an answer in between."""
-    wait_max_s: float = float(WAIT_MAX_S)
-    abandoned_until: float = 0.0
-    """When the last poll that we gave up waiting for ends by itself, if the service has not noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +88,8 @@ class Polling:
         sources = len(self.sources)
         takes_turns = room.free < sources or is_crowded(room.slots, sources)
         counts = shares(free, room.slots, [source.had_messages for source in silent], sources=sources)
-        for source, count in zip(silent, counts, strict=True):
+        for source, share in zip(silent, counts, strict=True):
+            count = int(min(share, source.count_max))
             if count < 1 or (not takes_turns and self._gathers(source, count, room, now)):
                 continue
             wait_s = min(source.wait_max_s, self._turn_wait_s(source) if takes_turns else WAIT_MAX_S)
@@ -144,7 +114,8 @@ class Polling:
         while free >= BATCH_MAX and asked_more:
             asked_more = False
             for source in self._in_turn():
-                if free >= BATCH_MAX and source.polls and len(source.polls) < source.wanted and not source.failures:
+                is_wanted = source.polls and len(source.polls) < source.wanted and not source.failures
+                if free >= BATCH_MAX and is_wanted and source.room >= BATCH_MAX:
                     receives.append(self._open(source, BATCH_MAX, source.wait_max_s, now))
                     free -= BATCH_MAX
                     asked_more = True
@@ -154,7 +125,7 @@ class Polling:
         return [self.sources[key] for key in self._order]
 
     def _may_ask(self, source: SourceState, now: float) -> bool:
-        if not source.is_described:
+        if not source.is_described or source.room < 1:
             return False
         if source.not_before > now:
             self._wake(source.not_before)

@@ -18,6 +18,7 @@ from forebay.errors import FaultKind
 from forebay.handlers.registry import Handler, Registry, Unroutable
 from forebay.model import Attempt, Message, Signals
 from forebay.settings import VISIBILITY_CEILING_S
+from forebay.worker.appetite import Appetite
 from forebay.worker.asking import Asking
 from forebay.worker.guarding import Guarding
 from forebay.worker.leases import anchor_of_receive
@@ -28,6 +29,7 @@ from forebay.worker.records import Desk, Record, State, queue_name
 from forebay.worker.retry import DELETE, SettleByBurial, SettleByRelease
 from forebay.worker.running import Running
 from forebay.worker.settling import Settling
+from forebay.worker.starting import Starting
 from forebay.worker.vocabulary import Described, MessagesReceived, ReceiveFailed, Renewed
 
 REFUSED_FOR_GOOD_S = 300.0
@@ -54,6 +56,8 @@ class Receiving:
         settling: Settling,
         guarding: Guarding,
         running: Running,
+        starting: Starting,
+        appetite: Appetite,
         asking: Asking,
         *,
         limit_max_s: float,
@@ -67,6 +71,8 @@ class Receiving:
         self._settling = settling
         self._guarding = guarding
         self._running = running
+        self._starting = starting
+        self._appetite = appetite
         self._asking = asking
         self._limit_max_s = limit_max_s
         self._stop = stop
@@ -117,6 +123,8 @@ class Receiving:
         name = handler.name if isinstance(handler, Handler) else "unroutable"
         attempt = Attempt(self._next_number, name, message, limit_s, Signals())
         self._next_number += 1
+        if is_routed:
+            self._appetite.saw(message.source, name, now)
         needs_protection = is_routed and self._guarding.needs(limit_s)
         record = Record(
             attempt, message.source, key, message.receipt, message.body_bytes, asked_at, visibility_s, 0.0,
@@ -138,7 +146,7 @@ class Receiving:
         elif desk.is_stopping:
             self._running.give_back(record, now)
         else:
-            self._running.to_start.append(record)
+            self._starting.add(record, now)
 
     def _adopt(
         self, record: Record, message: Message, asked_at: float, anchor_at: float, visibility_s: int, now: float

@@ -18,6 +18,7 @@ from forebay.queue.port import Description
 from forebay.settings import WorkerSettings
 from forebay.worker.ledger import Column, Ledger
 from forebay.worker.retry import Settlement
+from forebay.worker.uncounted import Uncounted
 from forebay.worker.vocabulary import Command, Report
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class State(IntEnum):
     """Where a delivery stands."""
 
     WAITING = 0
-    """Received; its attempt has not started (protection is not held yet)."""
+    """Received; its attempt has not started: for want of protection, of room or of company."""
     RUNNING = 1
     SETTLING = 2
 
@@ -57,6 +58,8 @@ class Record:
     renewing: str | None = None
     """The receipt that a renewal under way carries, or None."""
     started_at: float = 0.0
+    waits_since: float = 0.0
+    """When it came to wait for its start."""
     deadline_at: float = 0.0
     is_limit_passed: bool = False
     is_interrupted: bool = False
@@ -98,6 +101,8 @@ class Desk:
     """Records that need task protection, in any state."""
     held_bytes: int = 0
     is_stopping: bool = False
+    """Nothing is received or started any more, for whatever reason."""
+    uncounted: Uncounted = field(default_factory=Uncounted)
 
     @property
     def busy(self) -> int:

@@ -1,26 +1,25 @@
-"""Attempts from their start to their end: which may start, how long they may run, and what their end leads to.
+"""Attempts from their start to their end: how long they may run, and what their end leads to.
 
 Rules kept here and nowhere else:
 
-1. A job starts only under a trusted lease, and only while protection is held or not needed.
-2. A slot is left when the attempt has ended, or when it is certain that it will not start.
-3. What was lost while it ran is settled in no way; its handler has been told.
-4. Code that does not end at its limit keeps its slot and its lease; it is reported, not abandoned.
+1. A slot is left when the attempt has ended, or when it is certain that it will not start.
+2. What was lost while it ran is settled in no way; its handler has been told.
+3. Code that does not end at its limit keeps its slot and its lease; it is reported, not abandoned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 
 from forebay.handlers.executor import Ended
 from forebay.handlers.registry import Registry
 from forebay.model import Attempt, Interrupted, Outcome, Succeeded, TimedOut
 from forebay.settings import VISIBILITY_CEILING_S
+from forebay.worker.breaker import Breaker
 from forebay.worker.guarding import Guarding
 from forebay.worker.ledger import Column
 from forebay.worker.records import Desk, Record, State, about
 from forebay.worker.retry import (
-    GIVE_BACK,
     SettleByBurial,
     SettleByDelete,
     SettleByRelease,
@@ -29,31 +28,31 @@ from forebay.worker.retry import (
     retry_delay_s,
     settlement,
 )
+from forebay.worker.rooms import Rooms
 from forebay.worker.settling import Settling
 from forebay.worker.timers import Timers
-from forebay.worker.vocabulary import Conclude, Conclusion, ExtendRequested, Finished, Interrupt, Notify, Start
+from forebay.worker.vocabulary import Conclude, Conclusion, ExtendRequested, Finished, Interrupt, Notify, Stuck
 
 
 class Running:
-    """Every record that waits to start or runs."""
+    """Every record that runs."""
 
     def __init__(
         self,
         desk: Desk,
         registry: Registry,
+        rooms: Rooms,
+        breaker: Breaker,
         settling: Settling,
         guarding: Guarding,
-        *,
-        polls_open: Callable[[str], bool],
     ) -> None:
         self._desk = desk
         self._registry = registry
+        self._rooms = rooms
+        self._breaker = breaker
         self._settling = settling
         self._guarding = guarding
-        self._polls_open = polls_open
         self._deadlines = Timers()
-        self.to_start: list[Record] = []
-        """Records that wait for protection, in the order of their coming."""
         self.given_up: set[int] = set()
         """Attempts whose code would not end when we had to leave, and has not ended since."""
         self.retry_hidden_until = 0.0
@@ -65,40 +64,8 @@ class Running:
 
     # ── starting ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def start_what_may(self, now: float) -> None:
-        if not self.to_start:
-            return
-        desk = self._desk
-        attempts: list[Attempt] = []
-        still: list[Record] = []
-        for record in self.to_start:
-            if record.state is not State.WAITING:
-                continue
-            if self._guarding.may_start(record, now) and not desk.is_stopping:
-                if now >= record.trusted_until:
-                    still.append(record)
-                    continue
-                attempts.append(self._started(record, now))
-            elif self._gives_back(record):
-                self.give_back(record, now)
-            else:
-                still.append(record)
-        self.to_start = still
-        if attempts:
-            self._guarding.started(now)
-            desk.commands.append(Start(attempts))
-
-    def _gives_back(self, record: Record) -> bool:
-        """Whether another worker should have what waits here.
-
-        In a pause it stays until our polls have ended, for an open one would take it again. Should the pause end first,
-        it is started after all.
-        """
-        if self._desk.is_stopping:
-            return True
-        return self._guarding.is_paused and record.renewing is None and not self._polls_open(record.source)
-
-    def _started(self, record: Record, now: float) -> Attempt:
+    def started(self, record: Record, now: float) -> Attempt:
+        """Take note that an attempt begins now; return it."""
         attempt = record.attempt
         record.state = State.RUNNING
         record.started_at = now
@@ -133,10 +100,8 @@ class Running:
         if record.state is State.RUNNING:
             self.leave_slot(record)
         description = self._desk.descriptions[record.source]
-        attempts = attempts_allowed(
-            attempts_max=self._registry[attempt.job].attempts_max,
-            receive_count_max=description.receive_count_max,
-        )
+        self._breaker.ended(attempt.job, attempt.number, outcome, now)
+        attempts = self._attempts(record)
         what = settlement(outcome, receive_count=attempt.message.receive_count, attempts=attempts, rng=self._desk.rng)
         if record.is_forfeited and not isinstance(what, SettleByRelease):
             what = SettleByRelease(retry_delay_s(attempt.message.receive_count, self._desk.rng), is_retry=True)
@@ -151,6 +116,17 @@ class Running:
             self._settling.begin(record, what, column, now=now)
         return Conclusion(attempt, outcome, ended.lasted_s, word, delay_s)
 
+    def _attempts(self, record: Record) -> int:
+        """Return how many deliveries the message gets before a failure is final."""
+        uncounted, job = self._desk.uncounted, record.attempt.job
+        if job in self._breaker.suspected:
+            uncounted.add(record.key)
+            return sys.maxsize  # It is not the message's fault.
+        return uncounted.of(record.key) + attempts_allowed(
+            attempts_max=self._registry[job].attempts_max,
+            receive_count_max=self._desk.descriptions[record.source].receive_count_max,
+        )
+
     def _as_interrupted(self, record: Record, outcome: Outcome) -> Outcome:
         """What ends with an exception after our stop told it to is our doing, not its failure."""
         if record.is_interrupted and not isinstance(outcome, Succeeded | TimedOut | Interrupted):
@@ -163,6 +139,7 @@ class Running:
         number = record.attempt.number
         if record.state is State.RUNNING:
             desk.running -= 1
+            self._rooms.ended(record.attempt)
             self._deadlines.cancel(number)
         else:
             assert record.state is State.WAITING, record.state
@@ -170,10 +147,11 @@ class Running:
         desk.held_bytes -= record.body_bytes
         record.state = State.SETTLING
 
-    def give_back(self, record: Record, now: float) -> None:
+    def give_back(self, record: Record, now: float, *, delay_s: float = 0.0) -> None:
         """Let another worker have what never started here."""
         self.leave_slot(record)
-        self._settling.begin(record, GIVE_BACK, "released", now=now)
+        self.retry_hidden_until = max(self.retry_hidden_until, now + delay_s)
+        self._settling.begin(record, SettleByRelease(delay_s, is_retry=False), "released", now=now)
 
     def lease_lost(self, record: Record, why: str) -> None:
         """A lease can no longer be trusted: tell the handler, and settle nothing on its strength."""
@@ -214,11 +192,7 @@ class Running:
 
     def _deadline_passed(self, record: Record, now: float) -> None:
         if record.is_limit_passed:
-            self._desk.report(
-                "attempt.stuck",
-                **about(record),
-                ran_s=round(now - record.started_at, 3),
-            )
+            self._desk.commands.append(stuck(record, now))
             return
         record.is_limit_passed = True
         self._desk.commands.append(Interrupt(record.number, record.attempt.job, because_of_limit=True))
@@ -227,6 +201,11 @@ class Running:
     def interrupt(self, record: Record) -> None:
         record.is_interrupted = True
         self._desk.commands.append(Interrupt(record.number, record.attempt.job, because_of_limit=False))
+
+
+def stuck(record: Record, now: float) -> Stuck:
+    """Return what is told of code that does not end."""
+    return Stuck(record.number, record.attempt.job, {**about(record), "ran_s": round(now - record.started_at, 3)})
 
 
 def _in_words(what: Settlement) -> tuple[str, float, Column]:

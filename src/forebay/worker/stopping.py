@@ -14,9 +14,9 @@ from __future__ import annotations
 from forebay.worker.drain import VISIBLE_AFTER_S, Drain, Phase
 from forebay.worker.ledger import Column
 from forebay.worker.polling import Polling
-from forebay.worker.records import Desk, State, about
+from forebay.worker.records import Desk, State
 from forebay.worker.retry import SettleByRelease
-from forebay.worker.running import Running
+from forebay.worker.running import Running, stuck
 from forebay.worker.settling import Settling
 from forebay.worker.vocabulary import AbandonPolls, Exit, Notify
 
@@ -99,11 +99,7 @@ class Stopping:
         """Release what would not end. Its slot counts as free, for nothing is received any more."""
         for record in [record for record in self._desk.records.values() if record.state is State.RUNNING]:
             self._running.given_up.add(record.number)
-            self._desk.report(
-                "attempt.stuck",
-                **about(record),
-                ran_s=round(now - record.started_at, 3),
-            )
+            self._desk.commands.append(stuck(record, now))
             self._running.leave_slot(record)
             delay_s = self.drain.exit_at - now + VISIBLE_AFTER_S
             column: Column = "lease_lost" if record.is_lease_lost else "released"
