@@ -33,6 +33,15 @@ JOB_ATTRIBUTE = "job"
 ERROR_ATTRIBUTE = "forebay.error"
 """The one attribute added to a buried message."""
 
+CHECKPOINT_ATTRIBUTE = "forebay.checkpoint"
+"""Where in the body of a job that goes on elsewhere its state stands: `queue.continuation`."""
+
+ATTEMPT_ATTRIBUTE = "forebay.attempt"
+"""On a job that was sent again: how many attempts were counted before."""
+
+FIRST_SENT_ATTRIBUTE = "forebay.first_sent_at"
+"""On a job that was sent again: when it was first sent, in milliseconds of the Unix epoch."""
+
 
 class MessageAttribute(NamedTuple):
     """A message attribute as SQS carries it: a data type such as `String` or `Number.int`, and its value."""
@@ -62,12 +71,28 @@ class Message:
     group: str | None = None
     attributes: Mapping[str, MessageAttribute] = field(default_factory=dict[str, MessageAttribute], repr=False)
     system: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    state: str | None = field(default=None, repr=False)
+    """What an earlier attempt had reached (JSON) when the job was sent again. The worker takes it out of the body."""
 
     @property
     def job(self) -> str | None:
         """The job that the message names, or None when it names none (or not as a string)."""
         attribute = self.attributes.get(JOB_ATTRIBUTE)
         return attribute.value if attribute is not None and isinstance(attribute.value, str) else None
+
+    @property
+    def attempts_before(self) -> int:
+        """Attempts that were counted before the job was sent again. 0 where nothing, or nothing sensible, is told."""
+        return _whole(self.attributes.get(ATTEMPT_ATTRIBUTE)) or 0
+
+    @property
+    def first_sent_at_ms(self) -> int | None:
+        """When the job was first sent, in milliseconds of the Unix epoch; `sent_at_ms` unless it was sent again."""
+        return _whole(self.attributes.get(FIRST_SENT_ATTRIBUTE)) or self.sent_at_ms
+
+    @property
+    def first_sent_at_utc(self) -> datetime | None:
+        return _utc(self.first_sent_at_ms)
 
     @property
     def sent_at_utc(self) -> datetime | None:
@@ -81,6 +106,12 @@ class Message:
     def body_bytes(self) -> int:
         """The size of the body on the wire, in bytes (UTF-8)."""
         return len(self.body) if self.body.isascii() else len(self.body.encode())
+
+
+def _whole(attribute: MessageAttribute | None) -> int | None:
+    """Return the number in one of our attributes. Anybody may have written it, so nonsense counts as absent."""
+    value = attribute.value if attribute is not None else None
+    return int(value) if isinstance(value, str) and len(value) <= 15 and value.isascii() and value.isdigit() else None
 
 
 def _utc(ms: int | None) -> datetime | None:
@@ -101,9 +132,10 @@ class Signals:
     def __init__(self) -> None:
         self.lease_lost = False
         self.stopping = False
+        """The worker stops, or this code has been told to end."""
         self.hand_on = False
-        """The next checkpoint ends the attempt here, and the job goes on elsewhere: the worker stops, its protection
-        is at risk, or SQS's twelve hours are nearly over."""
+        """The job had better go on elsewhere though the worker does not stop: its protection is at risk, or SQS's
+        twelve hours are nearly over."""
         self.checkpoint: str | None = None
         """The newest state (JSON) that running code has reached. Written by the code's side, read when it has ended."""
         self.deadline_at: float | None = None
@@ -126,6 +158,13 @@ class Attempt:
     signals: Signals = field(default_factory=Signals, repr=False)
     batch: int = 0
     """Attempts of one number other than 0 are done by one call of a batch handler."""
+    ordinal: int = 0
+    """Which attempt at its job this is, from 1, as the limit counts them. 0: as SQS counts the message's deliveries."""
+
+    @property
+    def count(self) -> int:
+        """Which attempt at its job this is, from 1."""
+        return self.ordinal or self.message.receive_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +237,4 @@ Outcome = Succeeded | Failed | Postponed | Rejected | TimedOut | Crashed | Conti
 
 SUCCEEDED = Succeeded()
 """The commonest outcome, made once."""
+CONTINUED = Continued()

@@ -35,7 +35,7 @@ ATTRIBUTES = {
 }
 OUTGOING = [
     Outgoing(BODY, ATTRIBUTES, delay_s=7),
-    Outgoing("x" * 300_000, group="g", dedupe="d"),
+    Outgoing("x" * 300_000, group="g", dedupe="d", trace_header="Root=1-a-b"),
 ]
 
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -76,7 +76,7 @@ CALLS: dict[str, Callable[[SqsClient], Coroutine[Any, Any, Any]]] = {
     "ChangeMessageVisibilityBatch": lambda client: client.change_message_visibility_batch(
         QUEUE, [Visibility("r-1", 0)]
     ),
-    "SendMessageBatch": lambda client: client.send_message_batch(QUEUE, OUTGOING, trace_header="Root=1-a-b"),
+    "SendMessageBatch": lambda client: client.send_message_batch(QUEUE, OUTGOING),
     "GetQueueAttributes": lambda client: client.get_queue_attributes(QUEUE, ("QueueArn", "RedrivePolicy")),
     "GetQueueUrl": lambda client: client.get_queue_url("jobs", owner="123456789012"),
 }
@@ -110,7 +110,6 @@ SAME_IN_BOTOCORE: dict[str, dict[str, Any]] = {
                     "size": {"DataType": "Number.int", "StringValue": "320"},
                     "raw": {"DataType": "Binary.png", "BinaryValue": bytes(range(256))},
                 },
-                "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-a-b"}},
             },
             {
                 "Id": "1",

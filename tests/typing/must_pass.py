@@ -13,6 +13,7 @@ worker = Worker("thumbnails", queue=["first", "second"], slots=10, drain="25s", 
 
 @worker.job(name="thumbnail", timeout="5m", attempts=5)
 async def thumbnail(ctx: Context, key: str, width: int = 320) -> None:
+    ctx.checkpoint({"page": ctx.state["page"] + 1 if ctx.state else 0})
     if ctx.stopping:
         raise RetryLater("1m")
     if not key:

@@ -2,24 +2,25 @@
 
 Rules kept here and nowhere else:
 
-1. Everything works the same in a coroutine, in a thread, and in an event loop that a thread runs by itself.
-2. A flag that has risen stays risen. Waiting for one costs nothing until then: nobody polls.
-3. The log adapter adds names and ids, never a body or an argument.
+1. The log adapter adds names and ids, never a body or an argument.
+2. A state that could not be sent again is an error where it is given, not when the worker stops.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
-from collections.abc import Generator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from forebay.api.durations import Duration, seconds
+from forebay.api.flag import Flag
 from forebay.clock import Clock, SystemClock
 from forebay.errors import JobError
-from forebay.model import Attempt, Message, Signals
+from forebay.handlers.failure import GoingOn
+from forebay.model import Attempt, Message
+from forebay.queue import continuation
+from forebay.queue.contents import forbidden_in
 from forebay.settings import check_limit
 
 if TYPE_CHECKING:
@@ -28,74 +29,20 @@ else:
     _Adapter = logging.LoggerAdapter
 
 _SYSTEM_CLOCK = SystemClock()
-
-
-class Flag:
-    """Something that may come true while a handler runs: `if flag`, `await flag`, or `flag.wait(timeout_s)`."""
-
-    __slots__ = ("_name", "_signals")
-
-    def __init__(self, signals: Signals, name: Literal["stopping", "lease_lost"]) -> None:
-        self._signals = signals
-        self._name = name
-
-    def __bool__(self) -> bool:
-        return self._signals.stopping if self._name == "stopping" else self._signals.lease_lost
-
-    def __repr__(self) -> str:
-        return f"<{self._name}: {bool(self)}>"
-
-    def __await__(self) -> Generator[Any, None, None]:
-        """Wait in a coroutine until it is true."""
-        loop = asyncio.get_running_loop()
-        risen: asyncio.Future[None] = loop.create_future()
-
-        def tell() -> None:
-            if not risen.done():
-                risen.set_result(None)
-
-        def listener() -> None:
-            # Both flags share the listeners, and a loop that a thread ran by itself may be gone by now.
-            if self and not loop.is_closed():
-                loop.call_soon_threadsafe(tell)
-
-        self._signals.listeners.append(listener)
-        try:
-            # Listed first, looked at second: see `LoopExecutor.notify`.
-            if not self:
-                yield from risen
-        finally:
-            self._signals.listeners.remove(listener)
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Block this thread until it is true or `timeout_s` have passed, and say whether it is true.
-
-        Raises `JobError` in a coroutine, where it would block every other handler: await the flag there.
-        """
-        if _is_in_coroutine():
-            raise JobError(f"ctx.{self._name}.wait() blocks the event loop: write `await ctx.{self._name}`")
-        risen = threading.Event()
-
-        def listener() -> None:
-            if self:
-                risen.set()
-
-        self._signals.listeners.append(listener)
-        try:
-            return bool(self) or risen.wait(timeout_s) or bool(self)
-        finally:
-            self._signals.listeners.remove(listener)
+_UNREAD = object()
 
 
 class Context:
     """An attempt as its handler sees it. Take one by making it the handler's first parameter: `ctx: Context`."""
 
-    __slots__ = ("_attempt", "_clock", "_log")
+    __slots__ = ("_attempt", "_clock", "_log", "_room_bytes", "_state")
 
     def __init__(self, attempt: Attempt, *, clock: Clock = _SYSTEM_CLOCK) -> None:
         self._attempt = attempt
         self._clock = clock
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
+        self._room_bytes: int | None = None
+        self._state: Any = _UNREAD
 
     def __repr__(self) -> str:
         return f"<Context job={self.job!r} message_id={self.message.message_id!r} attempt={self.attempt}>"
@@ -112,8 +59,16 @@ class Context:
 
     @property
     def attempt(self) -> int:
-        """Which delivery of the message this is, from 1. SQS counts; deliveries that were given back count too."""
-        return self._attempt.message.receive_count
+        """Which attempt at the job this is, from 1.
+
+        Exact with `retry="resend"`. Else SQS counts deliveries, and those that were given back count too.
+        """
+        return self._attempt.count
+
+    @property
+    def first_sent_at_utc(self) -> datetime | None:
+        """When the job was first sent: the message itself may be newer, for a job is sent again to go on elsewhere."""
+        return self._attempt.message.first_sent_at_utc
 
     @property
     def remaining_s(self) -> float:
@@ -130,7 +85,10 @@ class Context:
 
     @property
     def stopping(self) -> Flag:
-        """True once the worker wants to stop: finish soon, or raise `RetryLater` to hand the job on."""
+        """True once this attempt had better end here: finish soon, call `checkpoint`, or raise `RetryLater`.
+
+        The worker stops, its task protection is at risk, or the twelve hours that SQS gives are nearly over.
+        """
         return Flag(self._attempt.signals, "stopping")
 
     @property
@@ -145,6 +103,65 @@ class Context:
         if ask is None:
             raise JobError(f"no worker runs this attempt of job {self.job!r}, so nobody can extend its time limit")
         ask(self._attempt.number, limit_s)
+
+    @property
+    def state(self) -> Any:
+        """What the job had reached when it was sent again: its last `checkpoint`, as JSON gives it back. Else None."""
+        if self._state is _UNREAD:
+            self._state = self._read_state()
+        return self._state
+
+    def checkpoint(self, state: object) -> None:
+        """Note how far the job has come, so that it can go on from there, here or elsewhere.
+
+        `state` is anything that pydantic writes as JSON. If this attempt had better end here (see `stopping`), the call
+        does not return: it raises through your `finally` blocks, and the job is sent again with this state. Raises
+        `JobError` where the state could not be sent: it is too large, the body is no JSON object, the queue is FIFO.
+        """
+        signals = self._attempt.signals
+        signals.checkpoint = self._written(state)
+        if signals.hand_on or signals.stopping:
+            raise GoingOn
+
+    def _written(self, state: object) -> str:
+        from pydantic_core import PydanticSerializationError, to_json
+
+        room_bytes = self._room()
+        try:
+            raw = to_json(state)
+            text = raw.decode()
+        except (PydanticSerializationError, ValueError) as error:
+            raise JobError(f"checkpoint of job {self.job!r}: {type(error).__name__}: JSON cannot carry it") from None
+        if len(raw) > room_bytes:
+            raise JobError(
+                f"checkpoint of job {self.job!r}: {len(raw):,} bytes; there is room for {room_bytes:,} beside the "
+                "body: keep the state elsewhere (S3, a database) and checkpoint where it is"
+            )
+        if (character := forbidden_in(text)) is not None:
+            raise JobError(f"checkpoint of job {self.job!r}: it holds {character}, which SQS does not carry")
+        return text
+
+    def _room(self) -> int:
+        """Return how large a state may be. Looked at once: the message stays as it is."""
+        if self._room_bytes is None:
+            message = self.message
+            obstacle = continuation.obstacle(message)
+            if obstacle is not None:
+                raise JobError(f"checkpoint of job {self.job!r}: this message cannot be sent again: {obstacle}")
+            self._room_bytes = continuation.room_bytes(message, attempts=self.attempt)
+        return self._room_bytes
+
+    def _read_state(self) -> Any:
+        from pydantic_core import from_json
+
+        text = self.message.state
+        if text is None:
+            return None
+        try:
+            return from_json(text)
+        except ValueError:
+            self.log.warning("the state that came with the message cannot be read: the job starts anew")
+            return None
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -162,11 +179,3 @@ class _JobLog(_Adapter):
         given: Mapping[str, object] = kwargs.get("extra") or {}
         kwargs["extra"] = {**(self.extra or {}), **given}
         return msg, kwargs
-
-
-def _is_in_coroutine() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

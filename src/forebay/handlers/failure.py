@@ -3,6 +3,7 @@
 Rules kept here and nowhere else:
 
 1. An `Answer` is believed: it says itself which outcome it is. A group that holds nothing but answers is an answer.
+   So is `GoingOn`, which is no `Exception`: an `except Exception` around a step of the work must not swallow it.
 2. Everything else is a failure, `SystemExit` and `KeyboardInterrupt` included: user code does not stop a worker.
 3. A fingerprint is made of types and functions, never of values or line numbers: it groups across inputs and edits.
 4. The exception's own words stay in `Failed.message` and `Failed.traceback`, bounded, and out of every repr.
@@ -18,7 +19,7 @@ from hashlib import sha256
 from typing import cast
 
 from forebay.handlers.frames import Place, places_of, told
-from forebay.model import Failed, Postponed, Rejected
+from forebay.model import CONTINUED, Continued, Failed, Postponed, Rejected
 
 MESSAGE_MAX = 2_000
 TRACEBACK_MAX = 16_000
@@ -37,10 +38,14 @@ class Answer(Exception):
         raise NotImplementedError
 
 
-def outcome_of(error: BaseException) -> Failed | Postponed | Rejected:
+class GoingOn(BaseException):
+    """Raised by `ctx.checkpoint` where the job is to go on elsewhere: ends the attempt, through every `finally`."""
+
+
+def outcome_of(error: BaseException) -> Failed | Postponed | Rejected | Continued:
     """Return the outcome that `error` stands for. Never raises."""
     try:
-        return _answered(error) or _failed(error)
+        return answer_of(error) or _failed(error)
     except BaseException as trouble:  # noqa: BLE001 - an exception built to break us must not cost its attempt
         return Failed(error=f"{_name(type(error))} (not readable: {_name(type(trouble))})", fingerprint="unreadable")
 
@@ -55,21 +60,27 @@ def reason_text(reason: object) -> str:
     return _words(reason)[:REASON_MAX]
 
 
-def _answered(error: BaseException) -> Postponed | Rejected | None:
+def answer_of(error: BaseException) -> Postponed | Rejected | Continued | None:
+    """Return the answer that `error` stands for, None if it is a failure. Raises what an answer's own code raises."""
     if isinstance(error, Answer):
         return error.outcome()
+    if isinstance(error, GoingOn):
+        return CONTINUED
     if not isinstance(error, BaseExceptionGroup):
         return None
     # A TaskGroup wraps what its children raise. If all of them answered, the job has been answered; "never" is the
-    # stronger word, and of several delays the longest is the one that suits all.
-    answers: list[Postponed | Rejected] = []
+    # strongest word, "elsewhere" comes next, and of several delays the longest is the one that suits all.
+    answers: list[Postponed | Rejected | Continued] = []
     for leaf in _leaves(cast("BaseExceptionGroup[BaseException]", error)):
-        if not isinstance(leaf, Answer):
+        answer = answer_of(leaf)
+        if answer is None:
             return None
-        answers.append(leaf.outcome())
+        answers.append(answer)
     rejected = [answer for answer in answers if isinstance(answer, Rejected)]
     if rejected:
         return rejected[0]
+    if CONTINUED in answers:
+        return CONTINUED
     return max(
         (answer for answer in answers if isinstance(answer, Postponed)), key=lambda answer: answer.delay_s or 0.0
     )

@@ -24,11 +24,11 @@ from typing import Any, cast
 
 from forebay.handlers.batches import ends_of, gathered
 from forebay.handlers.executor import Blockage, Deliver, Ended
-from forebay.handlers.failure import Answer, came_from_cancelling, outcome_of
+from forebay.handlers.failure import came_from_cancelling, outcome_of
 from forebay.handlers.frames import places_awaited, places_of_running, told
 from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.registry import Registry
-from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome, TimedOut
+from forebay.model import SUCCEEDED, Attempt, Failed, Interrupted, Outcome, TimedOut
 from forebay.observability.current import CURRENT_ATTEMPT
 from forebay.platform import leave_now, process_id
 
@@ -61,9 +61,10 @@ class _Running:
         return TimedOut(self.attempt.limit_s) if self.is_limit else Interrupted()
 
     def outcome_of(self, error: BaseException) -> Outcome:
-        if self.asked_to_end and came_from_cancelling(error) and not isinstance(error, Answer):
+        outcome = outcome_of(error)
+        if isinstance(outcome, Failed) and self.asked_to_end and came_from_cancelling(error):
             return self.interrupted()
-        return outcome_of(error)
+        return outcome
 
 
 class LoopExecutor:
@@ -163,7 +164,7 @@ class LoopExecutor:
                 outcome = record.outcome_of(error)
             if process_id() != self._process_id:
                 leave_now(0 if outcome is SUCCEEDED else 1)
-        self._end(attempt.number, outcome, monotonic() - began_at)
+        self._end(attempt, outcome, monotonic() - began_at)
 
     async def _run_batch(self, record: _Running, batch: Sequence[Attempt]) -> None:
         began_at = monotonic()
@@ -181,14 +182,14 @@ class LoopExecutor:
                 leave_now(0 if all(outcome is SUCCEEDED for outcome in outcomes) else 1)
         lasted_s = monotonic() - began_at
         for attempt, outcome in zip(batch, outcomes, strict=True):
-            self._end(attempt.number, outcome, lasted_s)
+            self._end(attempt, outcome, lasted_s)
 
-    def _end(self, number: int, outcome: Outcome, lasted_s: float) -> None:
-        if self._running.pop(number, None) is None:
+    def _end(self, attempt: Attempt, outcome: Outcome, lasted_s: float) -> None:
+        if self._running.pop(attempt.number, None) is None:
             return
         if not self._ended:
             self._loop.call_soon(self._flush, context=self._context)
-        self._ended.append(Ended(number, outcome, lasted_s))
+        self._ended.append(Ended(attempt.number, outcome, lasted_s, attempt.signals.checkpoint))
 
     def _flush(self) -> None:
         ended, self._ended = self._ended, []
@@ -210,9 +211,9 @@ class LoopExecutor:
         self._pinged_at = None
         # On Python 3.11 a handler that cancels every task it can find may hit one before its first step: that one
         # never came to run, and nobody but us can say so.
-        for number, record in list(self._running.items()):
+        for record in list(self._running.values()):
             if record.task is not None and record.task.done():
-                self._end(number, record.interrupted(), 0.0)
+                self._end(record.attempt, record.interrupted(), 0.0)
 
     def _ask_all_to_end(self) -> None:
         for record in self._running.values():

@@ -188,7 +188,8 @@ class ThreadExecutor:
         if work[0].batch:
             for attempt in work:
                 self._first_of.pop(attempt.number, None)
-        self._hand_over(*(Ended(one.number, outcome, lasted_s) for one, outcome in zip(work, outcomes, strict=True)))
+        ends = zip(work, outcomes, strict=True)
+        self._hand_over(*(Ended(one.number, outcome, lasted_s, one.signals.checkpoint) for one, outcome in ends))
 
     def _hand_over(self, *ended: Ended) -> None:
         """Deliver these ends, or leave them to the thread that is delivering at the moment."""

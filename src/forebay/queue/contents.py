@@ -34,13 +34,19 @@ def _bytes(value: str | bytes) -> int:
     return len(value.encode("utf-8", "surrogatepass"))
 
 
+def forbidden_in(text: str) -> str | None:
+    """Return the first character (`U+FFFE`) that SQS does not carry, or None."""
+    found = _FORBIDDEN.search(text)
+    return None if found is None else f"U+{ord(found[0]):04X}"
+
+
 def problem(message: Outgoing) -> Fault | None:
     """Return why SQS would not take this message, or None."""
     if not message.body:
         return _refused("MissingParameter", "the body is empty")
-    found = _FORBIDDEN.search(message.body)
-    if found is not None:
-        return _refused("InvalidMessageContents", f"the body holds U+{ord(found[0]):04X}, which SQS does not carry")
+    character = forbidden_in(message.body)
+    if character is not None:
+        return _refused("InvalidMessageContents", f"the body holds {character}, which SQS does not carry")
     size = size_bytes(message)
     if size > BODY_MAX_BYTES:
         return _refused("MessageTooLong", f"{size:,} bytes with attributes; SQS takes {BODY_MAX_BYTES:,}")

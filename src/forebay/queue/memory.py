@@ -160,9 +160,13 @@ class MemorySource:
             detail = "the queue has none: set a RedrivePolicy"
             raise QueueError(Fault(FaultKind.MISSING, "NoDeadLetterQueue", detail), operation="bury")
         copy = buried_copy(message, error, is_fifo=dead_letter.endswith(".fifo"))
-        (sent,) = await MemorySource(self._queues, dead_letter).send([copy])
+        await MemorySource(self._queues, dead_letter).resend(copy)
+
+    async def resend(self, message: Outgoing) -> None:
+        """Send one message to this queue."""
+        (sent,) = await self.send([message])
         if sent.fault is not None:
-            raise QueueError(sent.fault, operation="bury")
+            raise QueueError(sent.fault, operation="SendMessageBatch")
 
     async def count(self) -> Counts:
         """Ask for the queue's numbers."""
@@ -180,6 +184,7 @@ class MemorySource:
                 group=message.group,
                 dedupe=message.dedupe,
                 entry_id=str(index),
+                trace_header=message.trace_header,
             )
             for index, message in enumerate(messages)
         ]

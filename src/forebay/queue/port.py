@@ -86,6 +86,8 @@ class Outgoing:
     delay_s: int = 0
     group: str | None = None
     dedupe: str | None = None
+    trace_header: str | None = None
+    """AWSTraceHeader: the trace (X-Ray) that the message belongs to."""
 
 
 class Sent(NamedTuple):
@@ -117,6 +119,10 @@ class Source(Protocol):
 
     async def bury(self, message: Message, *, error: str) -> None:
         """Send a copy to the dead-letter queue, body unchanged, with attribute `forebay.error`; do not delete."""
+        ...
+
+    async def resend(self, message: Outgoing) -> None:
+        """Send one message to this queue. Returns once the queue has confirmed it; after an error nobody can say."""
         ...
 
     async def count(self) -> Counts: ...

@@ -122,14 +122,14 @@ def _whole(value: str | None) -> int | None:
     return int(value) if value is not None and len(value) <= 15 and value.isascii() and value.isdigit() else None
 
 
-def write_outgoing(entry_id: str, message: Outgoing, *, trace_header: str | None = None) -> Json:
+def write_outgoing(entry_id: str, message: Outgoing) -> Json:
     """Return one entry of SendMessageBatch."""
     entry: Json = {"Id": entry_id, "MessageBody": message.body}
     if message.attributes:
         entry["MessageAttributes"] = write_attributes(message.attributes)
-    if trace_header:
+    if message.trace_header:
         entry["MessageSystemAttributes"] = {
-            "AWSTraceHeader": {"DataType": "String", "StringValue": trace_header},
+            "AWSTraceHeader": {"DataType": "String", "StringValue": message.trace_header},
         }
     if message.delay_s:
         entry["DelaySeconds"] = message.delay_s

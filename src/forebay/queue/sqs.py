@@ -18,7 +18,7 @@ from forebay.queue.burial import buried_copy, read_redrive_policy
 from forebay.queue.calls import Caller
 from forebay.queue.grants import QueueArn, statement
 from forebay.queue.keyring import Notify, ignore
-from forebay.queue.port import BATCH_MAX, Counts, Description, Received, Visibility
+from forebay.queue.port import BATCH_MAX, Counts, Description, Outgoing, Received, Visibility
 from forebay.queue.resolve import ClientConfig
 from forebay.queue.shapes import malformed
 from forebay.queue.wire import CALL_TIMEOUT_S, POLL_MARGIN_S, PROBE_MARGIN_S, SqsClient
@@ -141,19 +141,24 @@ class SqsSource:
                 Fault(FaultKind.MISSING, "NoDeadLetterQueue", "the queue has none: set a RedrivePolicy"),
                 operation="bury",
             )
-        copy = buried_copy(message, error, is_fifo=dead_letter_url.endswith(".fifo"))
+        await self._send(buried_copy(message, error, is_fifo=dead_letter_url.endswith(".fifo")), dead_letter_url)
+
+    async def resend(self, message: Outgoing) -> None:
+        """Send one message to this queue. Returns once SQS has confirmed it."""
+        await self._send(message, self._queue_url)
+
+    async def _send(self, copy: Outgoing, queue_url: str) -> None:
         try:
             (sent,) = await self._client.send_message_batch(
-                dead_letter_url,
+                queue_url,
                 [copy],
-                trace_header=message.system.get("AWSTraceHeader"),
                 is_repeatable=True,  # two copies are better than none
                 timeout_s=self._call_timeout_s,
             )
         except QueueError as refusal:
-            raise self._with_remedy(refusal, dead_letter_url) from refusal
+            raise self._with_remedy(refusal, queue_url) from refusal
         if sent.fault is not None:
-            raise self._with_remedy(QueueError(sent.fault, operation="SendMessageBatch"), dead_letter_url)
+            raise self._with_remedy(QueueError(sent.fault, operation="SendMessageBatch"), queue_url)
 
     async def count(self) -> Counts:
         """Ask for the queue's approximate numbers."""

@@ -92,14 +92,12 @@ class SqsClient:
         queue_url: str,
         messages: Sequence[Outgoing],
         *,
-        trace_header: str | None = None,
         is_repeatable: bool = False,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> Sequence[Sent]:
-        """Send messages; returns what became of each, in order. `trace_header` is the AWSTraceHeader of all."""
+        """Send messages; returns what became of each, in order."""
         rows = [
-            shapes.write_outgoing(entry_id, message, trace_header=trace_header)
-            for entry_id, message in zip(shapes.IDS, messages, strict=False)
+            shapes.write_outgoing(entry_id, message) for entry_id, message in zip(shapes.IDS, messages, strict=False)
         ]
         called = await self.caller.call(
             "SendMessageBatch",

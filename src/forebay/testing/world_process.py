@@ -203,6 +203,7 @@ class Process:
         signals = command.attempt.signals
         signals.lease_lost = signals.lease_lost or command.lease_lost
         signals.stopping = signals.stopping or command.stopping
+        signals.hand_on = signals.hand_on or command.hand_on
 
     def _batch(self, kind: str, command: Delete | Release | Renew) -> None:
         linger = kind == "delete" and not self.is_stopping

@@ -198,6 +198,7 @@ class Driver:
         signals = command.attempt.signals
         signals.lease_lost = signals.lease_lost or command.lease_lost
         signals.stopping = signals.stopping or command.stopping
+        signals.hand_on = signals.hand_on or command.hand_on
         self._executor_of[command.attempt.job].notify(command.attempt)
 
     def _report(self, command: Report) -> None:

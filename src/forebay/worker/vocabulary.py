@@ -228,6 +228,7 @@ class Notify:
     attempt: Attempt
     lease_lost: bool = False
     stopping: bool = False
+    hand_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

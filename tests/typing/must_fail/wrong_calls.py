@@ -38,7 +38,7 @@ def synchronous(ctx: Context) -> None:
     blocking.enqueue(ctx, 3)  # error
     blocking(ctx, 3)  # error
     blocking.enqueue(3).upper()
-    ctx.checkpoint("later")  # error
+    ctx.checkpoint()  # error
 
 
 @worker.job(timeout=["5m"])  # error

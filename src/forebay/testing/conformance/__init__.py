@@ -21,8 +21,9 @@ from forebay.testing.conformance.dead_letters import SCENARIOS as DEAD_LETTERS
 from forebay.testing.conformance.delivery import SCENARIOS as DELIVERY
 from forebay.testing.conformance.harness import Harness, Scenario
 from forebay.testing.conformance.leases import SCENARIOS as LEASES
+from forebay.testing.conformance.resending import SCENARIOS as RESENDING
 from forebay.testing.conformance.settling import SCENARIOS as SETTLING
 
 __all__ = ["SCENARIOS", "Harness", "Scenario"]
 
-SCENARIOS: tuple[Scenario, ...] = (*CONTENTS, *DELIVERY, *LEASES, *SETTLING, *DEAD_LETTERS)
+SCENARIOS: tuple[Scenario, ...] = (*CONTENTS, *DELIVERY, *LEASES, *SETTLING, *RESENDING, *DEAD_LETTERS)

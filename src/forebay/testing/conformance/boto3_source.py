@@ -95,7 +95,13 @@ class Boto3Source:
         if dead_letter is None:
             raise QueueError(Fault(FaultKind.MISSING, "NoDeadLetterQueue"), operation="bury")
         copy = buried_copy(message, error, is_fifo=False)
-        await Boto3Source(self._client, dead_letter, self._now).send([copy])
+        await Boto3Source(self._client, dead_letter, self._now).resend(copy)
+
+    async def resend(self, message: Outgoing) -> None:
+        """Send one message to this queue."""
+        (sent,) = await self.send([message])
+        if sent.fault is not None:
+            raise QueueError(sent.fault, operation="SendMessageBatch")
 
     async def count(self) -> Counts:
         """Ask for the queue's numbers."""
