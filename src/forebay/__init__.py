@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from forebay.api.answers import Reject as Reject
     from forebay.api.answers import RetryLater as RetryLater
     from forebay.api.context import Context as Context
+    from forebay.api.envelopes import EventBridgeEvent as EventBridgeEvent
+    from forebay.api.envelopes import S3Event as S3Event
+    from forebay.api.envelopes import S3Record as S3Record
+    from forebay.api.envelopes import SnsNotification as SnsNotification
     from forebay.api.job import Job as Job
     from forebay.api.queue import Call as Call
     from forebay.api.queue import NotAllSent as NotAllSent
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Call": "forebay.api.queue",
     "Context": "forebay.api.context",
+    "EventBridgeEvent": "forebay.api.envelopes",
     "ForebayError": "forebay.errors",
     "Job": "forebay.api.job",
     "JobError": "forebay.errors",
@@ -38,7 +43,10 @@ _HOMES = {
     "QueueError": "forebay.errors",
     "Reject": "forebay.api.answers",
     "RetryLater": "forebay.api.answers",
+    "S3Event": "forebay.api.envelopes",
+    "S3Record": "forebay.api.envelopes",
     "SettingsError": "forebay.errors",
+    "SnsNotification": "forebay.api.envelopes",
     "Worker": "forebay.api.worker",
     "aenqueue_many": "forebay.api.queue",
     "enqueue_many": "forebay.api.queue",
@@ -47,6 +55,7 @@ _HOMES = {
 __all__ = [
     "Call",
     "Context",
+    "EventBridgeEvent",
     "ForebayError",
     "Job",
     "JobError",
@@ -57,7 +66,10 @@ __all__ = [
     "QueueError",
     "Reject",
     "RetryLater",
+    "S3Event",
+    "S3Record",
     "SettingsError",
+    "SnsNotification",
     "Worker",
     "aenqueue_many",
     "enqueue_many",

@@ -1,10 +1,11 @@
-"""Arguments to JSON and back, by the annotations of the job. The only module that touches pydantic.
+"""Arguments to JSON and back, by the annotations of the job. It and `envelope_schemas` alone touch pydantic.
 
 Rules kept here and nowhere else:
 
 1. Pydantic is imported when the first job with arguments is used, never by `import forebay`.
 2. What does not fit is told by field and problem, never by value (`problems`).
-3. Fields that a job does not know are passed over: producer and worker are not deployed in the same second.
+3. Fields that a job does not know are passed over, unless it says `unknown="reject"`: producer and worker are not
+   deployed in the same second.
 4. Defaults are the worker's: an argument left out is not sent.
 5. Bytes travel as base64 and NaN as a string, so that every body is plain JSON in UTF-8. Inside of a pydantic model
    its own configuration says how.
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NotRequired, cast
 
+from forebay.api.job_options import Unknown
 from forebay.api.problems import names_in, problems_of
 from forebay.api.signature import Signature
 from forebay.errors import JobError
@@ -27,7 +29,7 @@ class Unfit(Exception):
 class Arguments:
     """Writes and reads the arguments of one job, as a JSON object."""
 
-    def __init__(self, signature: Signature, *, is_strict: bool = False) -> None:
+    def __init__(self, signature: Signature, *, unknown: Unknown = "ignore", is_strict: bool = False) -> None:
         from pydantic_core import SchemaSerializer
 
         self._name = signature.name
@@ -35,7 +37,9 @@ class Arguments:
         for parameter in signature.parameters:
             _check_default(signature.name, parameter.name, parameter.default)
         optional = {one.name for one in signature.parameters if one.default is not one.empty}
-        self._adapter = _adapter(signature.name, _shape(annotations, optional))
+        self.shape = _shape(annotations, optional, unknown)
+        """The arguments as one type, to be read inside of an envelope too."""
+        self._adapter = _adapter(signature.name, self.shape)
         self._validator = self._adapter.validator
         # A TypedDict's configuration reaches its fields when reading, but not when writing.
         self._serializer = SchemaSerializer(
@@ -70,17 +74,28 @@ class Arguments:
         from pydantic import ValidationError
 
         if isinstance(error, ValidationError):
-            return problems_of(error, names=self._names, whole=whole)
+            return problems_of(error, names=self._names, whole=whole, arguments_at=())
         return f"{whole}: cannot be written as JSON in UTF-8"
 
 
 class OneValue:
-    """Reads a whole body as one JSON value of one type, strictly."""
+    """Reads a whole body as one value of one type."""
 
-    def __init__(self, name: str, annotation: object, *, is_text: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        annotation: object,
+        *,
+        is_text: bool = False,
+        is_strict: bool = False,
+        arguments_at: tuple[str, ...] | None = None,
+    ) -> None:
+        """`arguments_at` is where the job's arguments stand in it, if it carries them."""
         self._adapter = _adapter(name, annotation)
         self._names = names_in(self._adapter.core_schema)
         self._is_text = is_text
+        self._strict = True if is_strict else None
+        self._arguments_at = arguments_at
 
     def read(self, body: str) -> object:
         """Return the value. Raises `Unfit`."""
@@ -88,10 +103,11 @@ class OneValue:
 
         try:
             if self._is_text:
-                return self._adapter.validate_python(body, strict=True)
-            return self._adapter.validate_json(body, strict=True)
+                return self._adapter.validate_python(body, strict=self._strict)
+            return self._adapter.validate_json(body, strict=self._strict)
         except ValidationError as error:
-            raise Unfit(problems_of(error, names=self._names, whole="the body")) from None
+            told = problems_of(error, names=self._names, whole="the body", arguments_at=self._arguments_at)
+            raise Unfit(told) from None
         except ValueError:
             raise Unfit("the body: is not valid JSON in UTF-8") from None
 
@@ -116,7 +132,7 @@ def _carried(body: str) -> str:
 _MASK = '"**********"'
 
 
-def _shape(annotations: Mapping[str, Any], optional: set[str]) -> object:
+def _shape(annotations: Mapping[str, Any], optional: set[str], unknown: Unknown) -> Any:
     from pydantic import ConfigDict
     from typing_extensions import TypedDict
 
@@ -125,7 +141,7 @@ def _shape(annotations: Mapping[str, Any], optional: set[str]) -> object:
     }
     shape = TypedDict("Arguments", fields)  # type: ignore[misc]  # pyright: ignore
     cast("Any", shape).__pydantic_config__ = ConfigDict(
-        extra="ignore",
+        extra="forbid" if unknown == "reject" else "ignore",
         hide_input_in_errors=True,
         val_json_bytes="base64",
     )

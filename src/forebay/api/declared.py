@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from forebay.api.calling import calling
-from forebay.api.decode import default_decoder, job_decoder
+from forebay.api.decode import default_decoder, envelope_parameter, job_decoder
 from forebay.api.job_options import JobOptions
 from forebay.api.queue import check_name
 from forebay.api.signature import Signature
+from forebay.errors import JobError
 from forebay.handlers.registry import Handler, Runs
 
 if TYPE_CHECKING:
@@ -44,13 +45,19 @@ class Declared:
         if self._arguments is None:
             from forebay.api.arguments import Arguments
 
+            parameter = envelope_parameter(self.signature)
+            if parameter is not None:
+                raise JobError(
+                    f"job {self.name!r} cannot be sent: its {parameter!r} is an envelope, which AWS makes. Publish to "
+                    "what stands behind it, or send the envelope as a body"
+                )
             self._arguments = Arguments(self.signature)
         return self._arguments.write(arguments)
 
     def handler(self, *, is_default: bool = False) -> Handler:
         """Return the handler for a registry. Reads the annotations. Raises `JobError` when they make no sense."""
-        decode = default_decoder(self.signature) if is_default else job_decoder(self.signature)
         options = self.options
+        decode = (default_decoder if is_default else job_decoder)(self.signature, options)
         return Handler(
             self.name,
             self.runs,
@@ -58,6 +65,8 @@ class Declared:
             options.limit_s,
             options.attempts_max,
             aliases=options.aliases,
+            subject=options.subject,
+            detail_type=options.detail_type,
             slots_max=options.slots_max,
             backoff_first_s=options.backoff_first_s,
             backoff_ceiling_s=options.backoff_ceiling_s,

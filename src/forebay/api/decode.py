@@ -2,51 +2,80 @@
 
 Rules kept here and nowhere else:
 
-1. A job's body is a JSON object of its arguments by name.
-2. The default handler takes the whole body in its one parameter: `str` and `bytes` verbatim, `Message` with all
+1. A job's body is a JSON object of its arguments by name. Routed by an envelope (`subject=`, `detail_type=`) it has
+   them inside: in the `Message` of SNS, in the `detail` of EventBridge.
+2. A parameter that is an envelope (`SnsNotification`, `EventBridgeEvent`, `S3Event`) takes the whole body, alone.
+3. The default handler takes the whole body in its one parameter: `str` and `bytes` verbatim, `Message` with all
    attributes, anything else as a JSON value that must fit strictly. Several parameters need a JSON object.
-3. A body that does not fit is a rejection with a reason, never a failure: trying again cannot help.
-4. It happens where the handler runs, never on the control loop: bodies are large and validators are user code.
+4. A body that does not fit is a rejection with a reason, never a failure: trying again cannot help.
+5. It happens where the handler runs, never on the control loop: bodies are large and validators are user code.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, get_origin
+from typing import Any
 
 from forebay.api.answers import Reject
 from forebay.api.arguments import Arguments, OneValue, Unfit
+from forebay.api.envelopes import EventBridgeEvent, SnsNotification, is_envelope, is_text
+from forebay.api.job_options import JobOptions
 from forebay.api.signature import Signature
+from forebay.errors import JobError
+from forebay.handlers.routing import EVENT_DETAIL_TYPE, SNS_SUBJECT, SNS_TYPE, Envelope, envelope_of, texts_of
 from forebay.model import Message
 
 Decode = Callable[[Message], dict[str, Any]]
 """Returns the keyword arguments for a message. Raises `Reject`."""
 
-_NOT_AN_OBJECT = "the body: should be a JSON object of the job's arguments"
+ReadBody = Callable[[str], dict[str, Any]]
+"""The same for a body. Raises `Unfit`."""
 
 
-def job_decoder(signature: Signature) -> Decode:
-    """Return how the messages of a job are read."""
-    if not signature.parameters:
-        return _no_arguments
-    return _object(Arguments(signature))
+def job_decoder(signature: Signature, options: JobOptions) -> Decode:
+    """Return how the messages of a job are read. Raises `JobError` for parameters that make no sense."""
+    parameter = envelope_parameter(signature)
+    if parameter is not None:
+        return _answering(_one_value(OneValue(signature.name, signature.annotations()[parameter]), parameter))
+    has_arguments = bool(signature.parameters) or options.unknown == "reject"
+    arguments = Arguments(signature, unknown=options.unknown) if has_arguments else None
+    plain = arguments.read if arguments is not None else _nothing
+    if options.subject is None and options.detail_type is None:
+        return _answering(plain)
+    return _by_envelope(options, plain, arguments)
 
 
-def default_decoder(signature: Signature) -> Decode:
+def default_decoder(signature: Signature, options: JobOptions) -> Decode:
     """Return how messages that name no job are read, by the handler's parameters."""
+    if options.unknown == "reject" and len(signature.parameters) < 2:
+        raise JobError(
+            f"unknown='reject' on {signature.name!r} needs several parameters: one that takes the whole body knows its "
+            "fields itself (a pydantic model with extra='forbid')"
+        )
     match signature.parameters:
         case []:
             return lambda _: {}
         case [only]:
             return _whole(signature.name, only.name, signature.annotations()[only.name])
         case _:
-            return _object(Arguments(signature, is_strict=True))
+            envelope_parameter(signature)
+            return _answering(Arguments(signature, unknown=options.unknown, is_strict=True).read)
 
 
-def _object(arguments: Arguments) -> Decode:
-    read = arguments.read
+def envelope_parameter(signature: Signature) -> str | None:
+    """Return the parameter that takes the whole envelope, if there is one. Raises `JobError` if it is not alone."""
+    annotations = signature.annotations()
+    names = [name for name, annotation in annotations.items() if is_envelope(annotation)]
+    if names and len(annotations) > 1:
+        raise JobError(
+            f"job {signature.name!r}: {names[0]!r} takes the whole body, so that it must be the only parameter "
+            "beside the Context"
+        )
+    return names[0] if names else None
 
+
+def _answering(read: ReadBody) -> Decode:
     def decode(message: Message) -> dict[str, Any]:
         try:
             return read(message.body)
@@ -63,24 +92,52 @@ def _whole(job: str, parameter: str, annotation: Any) -> Decode:
         return lambda message: {parameter: message.body.encode()}
     if annotation is Message:
         return lambda message: {parameter: message}
-    # `Annotated[str, …]` is text too, with conditions of its own.
-    value = OneValue(job, annotation, is_text=get_origin(annotation) is Annotated and annotation.__origin__ is str)
+    value = OneValue(job, annotation, is_text=is_text(annotation), is_strict=True)
+    return _answering(_one_value(value, parameter))
+
+
+def _one_value(value: OneValue, parameter: str) -> ReadBody:
+    return lambda body: {parameter: value.read(body)}
+
+
+def _by_envelope(options: JobOptions, plain: ReadBody, arguments: Arguments | None) -> Decode:
+    """Return the reader of a job that some of its messages reach in an envelope, and others by name."""
+    readers: dict[Envelope, ReadBody] = {"sns": _no_arguments, "event": _no_arguments}
+    if arguments is not None:
+        notification: Any = SnsNotification
+        event: Any = EventBridgeEvent
+        in_message = OneValue(options.name, notification[arguments.shape], arguments_at=("Message",))
+        in_detail = OneValue(options.name, event[arguments.shape], arguments_at=("detail",))
+        readers = {"sns": _inside(in_message, "message"), "event": _inside(in_detail, "detail")}
+    by_name = _answering(plain)
+    by_envelope = {envelope: _answering(read) for envelope, read in readers.items()}
+    looked_at = (SNS_TYPE, SNS_SUBJECT, EVENT_DETAIL_TYPE)
 
     def decode(message: Message) -> dict[str, Any]:
-        try:
-            return {parameter: value.read(message.body)}
-        except Unfit as unfit:
-            raise Reject(str(unfit)) from None
+        if message.job is not None:
+            return by_name(message)
+        texts = texts_of(message.body, looked_at)
+        envelope = envelope_of(texts, subject=options.subject, detail_type=options.detail_type)
+        return by_name(message) if envelope is None else by_envelope[envelope](message)
 
     return decode
 
 
-def _no_arguments(message: Message) -> dict[str, Any]:
-    if message.body != "{}":
+def _inside(value: OneValue, attribute: str) -> ReadBody:
+    return lambda body: getattr(value.read(body), attribute)
+
+
+def _no_arguments(_: str) -> dict[str, Any]:
+    return {}
+
+
+def _nothing(body: str) -> dict[str, Any]:
+    """Read the body of a job without parameters: any JSON object."""
+    if body != "{}":
         try:
-            is_object = isinstance(json.loads(message.body), dict)
+            is_object = isinstance(json.loads(body), dict)
         except (ValueError, RecursionError):
             is_object = False
         if not is_object:
-            raise Reject(_NOT_AN_OBJECT)
+            raise Unfit("the body: should be a JSON object of the job's arguments")
     return {}

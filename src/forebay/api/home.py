@@ -6,13 +6,15 @@ Rules kept here and nowhere else:
    says, because option and environment go before code.
 2. Elsewhere it is what the code says; else the first of `FOREBAY_QUEUE_URL`, so that a producer and its workers can
    be told in the same way; else the queue that is named as the worker.
-3. It is decided when a job is sent, never at import: who changes the variable, as tests do, is followed.
+3. A job with a queue of its own (`queue=`) goes there, inside of a run too. Unless a run is told which queues to work,
+   it works those as well: nothing that this code sends is left lying.
+4. It is decided when a job is sent, never at import: who changes the variable, as tests do, is followed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from forebay.api.queue import Queue
 from forebay.errors import SettingsError
@@ -27,15 +29,16 @@ class Home:
         self._name = name
         self._given = queue if isinstance(queue, Queue) else None
         self._in_code = _addresses(name, queue)
+        self._of_jobs: dict[str, Queue] = {}
+        """By address as it stands in code: queues that single jobs are sent to."""
         self._worked: tuple[str, ...] = ()
         self._queue: Queue | None = self._given
 
     @property
     def addresses(self) -> tuple[str, ...] | None:
         """The queues to work when nothing outside names any. None: there are none, and a run must be told."""
-        if self._in_code is None:
-            return (self._name,)
-        return self._in_code or None
+        own = (self._name,) if self._in_code is None else self._in_code
+        return tuple(dict.fromkeys([*own, *self._of_jobs])) or None
 
     def works(self, addresses: Sequence[str]) -> None:
         """Say which queues a run works. A queue object given in code is kept if it is one of them."""
@@ -56,6 +59,23 @@ class Home:
         if self._queue is None or self._queue.address != address:
             self._queue = Queue(address)
         return self._queue
+
+    def other(self, queue: str | Queue) -> Callable[[], Queue]:
+        """Return what gives the queue of a job that is not sent to the worker's own."""
+        if isinstance(queue, Queue):
+            self._of_jobs.setdefault(queue.address, queue)
+            return lambda: queue
+        in_code = self._of_jobs.setdefault(queue, Queue(queue))
+        by_url: dict[str, Queue] = {}
+
+        def current() -> Queue:
+            # A run knows by URL what the code may know by name: no look-up for what is at hand.
+            for url in self._worked:
+                if url.rsplit("/", 1)[-1] == queue:
+                    return by_url.setdefault(url, Queue(url))
+            return in_code
+
+        return current
 
     def _address(self) -> str:
         if self._worked:

@@ -28,10 +28,8 @@ Ret = TypeVar("Ret", covariant=True)
 class Job(Generic[Arg, Whole, Ret]):
     """A job, declared with `@worker.job`."""
 
-    def __init__(self, declared: Declared, worker_queue: Callable[[], Queue]) -> None:
+    def __init__(self, declared: Declared, queue: Callable[[], Queue]) -> None:
         self.declared = declared
-        own = declared.options.queue
-        queue = worker_queue if own is None else functools.cache(lambda: Queue(own))
         self._queue = queue
         self._plain: Prepared[Arg] = Prepared(declared, queue, Delivery())
         functools.update_wrapper(self, declared.function)

@@ -9,10 +9,11 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, cast, get_args
 
 from forebay.api.durations import Duration, seconds
+from forebay.api.queue import Queue
 from forebay.api.sizes import Size, size_bytes
 from forebay.errors import SettingsError
 from forebay.handlers.registry import Retry
@@ -22,13 +23,9 @@ Unknown = Literal["ignore", "reject"]
 BACKOFF_MAX_S = 43_200.0
 
 
-class JobSettings(TypedDict, total=False):
-    """What `@worker.job(…)`, `@worker.batch(…)` and `@worker.default(…)` take."""
+class DefaultSettings(TypedDict, total=False):
+    """What `@worker.default(…)` takes, and every job."""
 
-    name: str | None
-    """The name that travels with each message. The function's own when left out."""
-    aliases: Sequence[str]
-    """Former names, so that messages which are under way when a job is renamed still find it."""
     timeout: Duration | None
     """The longest that one attempt may take: 1 s to 11 h 50 min. 15 minutes when left out."""
     attempts: int | None
@@ -37,8 +34,6 @@ class JobSettings(TypedDict, total=False):
     """The longest delay after the first failure, or that and the longest after any: `("2s", "15m")` when left out."""
     retry: Retry
     """`count` (SQS's receive count) or `resend` (exact, by sending the job again)."""
-    queue: str | None
-    """Where the job is sent to, when that is not the worker's own queue."""
     slots: int | None
     """The job's own share of the worker's slots."""
     isolate: bool
@@ -49,10 +44,21 @@ class JobSettings(TypedDict, total=False):
     """Jobs after which a child process is replaced. Only with `isolate=True`."""
     unknown: Unknown
     """What to do about fields that the job does not know: `ignore` (the default) or `reject`."""
+
+
+class JobSettings(DefaultSettings, total=False):
+    """What `@worker.job(…)` and `@worker.batch(…)` take."""
+
+    name: str | None
+    """The name that travels with each message. The function's own when left out."""
+    aliases: Sequence[str]
+    """Former names, so that messages which are under way when a job is renamed still find it."""
+    queue: str | Queue | None
+    """Where the job is sent to, when that is not the worker's own queue. By URL or by name."""
     subject: str | None
-    """Messages from SNS with this subject are this job's."""
+    """Notifications of SNS with this subject are this job's."""
     detail_type: str | None
-    """Events from EventBridge with this detail-type are this job's."""
+    """Events of EventBridge with this detail-type are this job's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,22 +72,19 @@ class JobOptions:
     backoff_first_s: float = 2.0
     backoff_ceiling_s: float = 900.0
     retry: Retry = "count"
-    queue: str | None = None
+    queue: str | Queue | None = None
     slots_max: int | None = None
     isolate: bool = False
     memory_bytes: int | None = None
     recycle_after: int | None = None
     unknown: Unknown = "ignore"
-    routes: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What of an envelope leads here: `subject` and `detail_type`."""
+    subject: str | None = None
+    detail_type: str | None = None
 
     @classmethod
     def of(cls, name: str, settings: Mapping[str, Any], *, default_limit_s: float = LIMIT_DEFAULT_S) -> JobOptions:
         """Return the checked options of the job called `name`."""
-        unheard = sorted(settings.keys() - JobSettings.__annotations__.keys())
-        if unheard:
-            known = ", ".join(JobSettings.__annotations__)
-            raise TypeError(f"job {name!r} has no setting {unheard[0]!r}; there are {known}")
+        _check_names(f"job {name!r}", settings, JobSettings.__optional_keys__)
         given = {key: value for key, value in settings.items() if value is not None}
         first_s, ceiling_s = _backoff(name, given.get("backoff"))
         memory = given.get("memory")
@@ -95,16 +98,23 @@ class JobOptions:
             backoff_first_s=first_s,
             backoff_ceiling_s=ceiling_s,
             retry=_one_of(name, "retry", given.get("retry", "count"), get_args(Retry)),
-            queue=given.get("queue"),
+            queue=given.get("queue") if isinstance(given.get("queue"), Queue) else _text(name, "queue", given),
             slots_max=_count(name, "slots", given.get("slots")),
             isolate=bool(given.get("isolate", False)),
             memory_bytes=None if memory is None else size_bytes(f"memory of job {name!r}", memory),
             recycle_after=_count(name, "recycle", given.get("recycle")),
             unknown=_one_of(name, "unknown", given.get("unknown", "ignore"), get_args(Unknown)),
-            routes={key: str(given[key]) for key in ("subject", "detail_type") if key in given},
+            subject=_text(name, "subject", given),
+            detail_type=_text(name, "detail_type", given),
         )
         options._check()
         return options
+
+    @classmethod
+    def of_default(cls, name: str, settings: Mapping[str, Any]) -> JobOptions:
+        """Return the checked options of the default handler, which nothing is sent to and which no name leads to."""
+        _check_names("the default handler", settings, DefaultSettings.__optional_keys__)
+        return cls.of(name, settings)
 
     def _check(self) -> None:
         for setting, value in (("memory", self.memory_bytes), ("recycle", self.recycle_after)):
@@ -112,6 +122,19 @@ class JobOptions:
                 raise SettingsError(
                     f"{setting}=… on job {self.name!r} needs isolate=True: only a process of its own can be held to it"
                 )
+
+
+def _check_names(whose: str, settings: Mapping[str, Any], known: frozenset[str]) -> None:
+    unheard = sorted(settings.keys() - known)
+    if unheard:
+        raise TypeError(f"{whose} has no setting {unheard[0]!r}; there are {', '.join(sorted(known))}")
+
+
+def _text(name: str, setting: str, given: Mapping[str, Any]) -> str | None:
+    value = given.get(setting)
+    if value is not None and not (isinstance(value, str) and value.strip()):
+        raise SettingsError(f"{setting}={value!r} of job {name!r} must be text, and not empty")
+    return value
 
 
 def _aliases(name: str, aliases: object) -> tuple[str, ...]:

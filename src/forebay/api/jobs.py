@@ -2,29 +2,32 @@
 
 Rules kept here and nowhere else:
 
-1. Two jobs never share a name or an alias; which one would run is no question to answer at run time.
+1. Two jobs never share a name, an alias, a subject or a detail-type; which one would run is no question to answer at
+   run time. Both are named where the second is declared.
 2. The registry is made when it is first asked for, and again after another declaration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from forebay.api.declared import Declared
-from forebay.api.job_options import JobOptions, JobSettings
+from forebay.api.job_options import DefaultSettings, JobOptions, JobSettings
 from forebay.api.signature import name_of
 from forebay.errors import JobError, SettingsError
 from forebay.handlers.registry import DEFAULT, Registry
 
 
 class Jobs:
-    """The declarations of the worker called `worker`."""
+    """The declarations of one worker."""
 
-    def __init__(self, worker: str) -> None:
+    def __init__(self, worker: str, *, job_field: str | None = None) -> None:
         self._worker = worker
+        self._job_field = job_field
         self._by_name: dict[str, Declared] = {}
-        self._taken: dict[str, Declared] = {}
-        """Names and aliases."""
+        self._taken: dict[tuple[str, str], Declared] = {}
+        """By route: what leads to a job, and its value."""
         self._default: Declared | None = None
         self._registry: Registry | None = None
 
@@ -33,27 +36,23 @@ class Jobs:
         yield from self._by_name.values()
 
     def declare(self, function: Callable[..., object], settings: JobSettings) -> Declared:
-        """Keep a job. Raises `JobError` when its name or an alias of it is taken."""
+        """Keep a job. Raises `JobError` when what leads to it leads to another one already."""
         given = settings.get("name")
-        declared = _declared(function, name_of(function) if given is None else given, settings)
-        names = (declared.name, *declared.options.aliases)
-        for name in names:
-            if name == DEFAULT:
-                raise JobError(f"{DEFAULT!r} is how the default handler is reported: give the job another name")
-            other = declared if names.count(name) > 1 else self._taken.get(name)
+        name = name_of(function) if given is None else given
+        declared = _declared(function, JobOptions.of(name, settings))
+        routes = list(_routes_to(declared))
+        for route in routes:
+            other = declared if routes.count(route) > 1 else self._taken.get(route)
             if other is not None:
-                raise JobError(
-                    f"two jobs of worker {self._worker!r} are named {name!r} ({_told(other)} and {_told(declared)}): "
-                    "give one of them name=…"
-                )
+                self._refuse(other, declared, *route)
         self._by_name[declared.name] = declared
-        self._taken.update(dict.fromkeys(names, declared))
+        self._taken.update(dict.fromkeys(routes, declared))
         self._registry = None
         return declared
 
-    def declare_default(self, function: Callable[..., object], settings: JobSettings) -> Declared:
+    def declare_default(self, function: Callable[..., object], settings: DefaultSettings) -> Declared:
         """Keep the default handler. Raises `JobError` for a second one."""
-        declared = _declared(function, DEFAULT, settings)
+        declared = _declared(function, JobOptions.of_default(DEFAULT, settings))
         if self._default is not None:
             raise JobError(
                 f"worker {self._worker!r} has two default handlers ({_told(self._default)} and {_told(declared)}): "
@@ -71,15 +70,35 @@ class Jobs:
                     f"worker {self._worker!r} declares nothing: put @worker.job or @worker.default above a function"
                 )
             default = self._default.handler(is_default=True) if self._default is not None else None
-            self._registry = Registry((job.handler() for job in self), default=default)
+            handlers = (job.handler() for job in self)
+            self._registry = Registry(handlers, default=default, job_field=self._job_field)
         return self._registry
 
+    def _refuse(self, other: Declared, declared: Declared, what: str, value: str) -> NoReturn:
+        shared = f"are named {value!r}" if what == "name" else f"have the {what} {value!r}"
+        remedy = "name=…" if what == "name" else f"another {what}"
+        raise JobError(
+            f"two jobs of worker {self._worker!r} {shared} ({_told(other)} and {_told(declared)}): "
+            f"give one of them {remedy}"
+        )
 
-def _declared(function: Callable[..., object], name: str, settings: JobSettings) -> Declared:
-    options = JobOptions.of(name, settings)
+
+def _routes_to(declared: Declared) -> Iterator[tuple[str, str]]:
+    options = declared.options
+    for name in (declared.name, *options.aliases):
+        if name == DEFAULT:
+            raise JobError(f"{DEFAULT!r} is how the default handler is reported: give the job another name")
+        yield "name", name
+    if options.subject is not None:
+        yield "subject", options.subject
+    if options.detail_type is not None:
+        yield "detail_type", options.detail_type
+
+
+def _declared(function: Callable[..., object], options: JobOptions) -> Declared:
     if options.isolate:
         raise SettingsError(
-            f"isolate=True on job {name!r}: this version has no process executor yet. Without it the job runs "
+            f"isolate=True on job {options.name!r}: this version has no process executor yet. Without it the job runs "
             "beside the others, and its timeout can only ask"
         )
     return Declared(function, options)

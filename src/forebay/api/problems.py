@@ -4,12 +4,14 @@ Rules kept here and nowhere else:
 
 1. Pydantic's own sentence is used only for kinds of error whose sentence is made from the annotation alone. Some echo
    the input (a union's tag, a character of a UUID), and a validator's own words may hold anything: those are replaced.
-2. A place is told by names that stand in the annotations and by positions. Keys of the input are not told.
+2. A place is told by names that stand in the annotations and by positions. Keys of the input are not told, save the
+   name of an argument that the job does not know, if it looks like a name: one that is refused has to be found.
 3. The text is bounded, however long the input.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 PROBLEMS_MAX = 8
 DEPTH_MAX = 8
+
+_LIKE_A_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 _FROM_ANNOTATION_ALONE = frozenset(
     {
@@ -103,20 +107,24 @@ _SAID_OTHERWISE = {
     "time_delta_parsing": "should be a valid duration",
     "url_parsing": "should be a valid URL",
     "url_syntax_violation": "should be a valid URL",
+    "s3_records_missing": "should have Records, as an event of S3 has",
     "union_tag_invalid": "names none of the expected kinds",
 }
 _REFUSED = "was refused by its validator"
 
 
-def problems_of(error: ValidationError, *, names: frozenset[str], whole: str) -> str:
+def problems_of(
+    error: ValidationError, *, names: frozenset[str], whole: str, arguments_at: tuple[str, ...] | None = None
+) -> str:
     """Return the problems as one line, such as `key: Field required; sizes[3]: Input should be a valid integer`.
 
-    `names` are those that stand in the annotations, `whole` is what a problem with no place of its own is about.
+    `names` are those that stand in the annotations, `whole` is what a problem with no place of its own is about,
+    `arguments_at` where the arguments of a job stand that refuses those it does not know.
     """
     details = cast(
         "Sequence[Mapping[str, Any]]", error.errors(include_url=False, include_context=False, include_input=False)
     )
-    told = [f"{_place(problem['loc'], names) or whole}{_problem(problem)}" for problem in details[:PROBLEMS_MAX]]
+    told = [_told(problem, names, whole, arguments_at) for problem in details[:PROBLEMS_MAX]]
     if len(details) > PROBLEMS_MAX:
         told.append(f"and {len(details) - PROBLEMS_MAX} more")
     return "; ".join(told)
@@ -147,6 +155,14 @@ def _names(schema: object) -> Iterator[str]:
             waiting.extend(mapping.values())
         elif isinstance(part, list | tuple):
             waiting.extend(cast("Sequence[object]", part))
+
+
+def _told(problem: Mapping[str, Any], names: frozenset[str], whole: str, arguments_at: tuple[str, ...] | None) -> str:
+    location: tuple[int | str, ...] = problem["loc"]
+    if problem["type"] == "extra_forbidden" and location[:-1] == arguments_at:
+        unknown = str(location[-1])
+        names = names | {unknown} if _LIKE_A_NAME.fullmatch(unknown) else names
+    return f"{_place(location, names) or whole}{_problem(problem)}"
 
 
 def _place(location: Sequence[int | str], names: frozenset[str]) -> str:

@@ -17,10 +17,11 @@ from inspect import Parameter
 from typing import Any
 
 from forebay.api.context import Context
+from forebay.api.envelopes import ENVELOPES, S3Record
 from forebay.errors import JobError
 from forebay.model import Message
 
-_OURS: dict[str, Any] = {"Context": Context, "Message": Message}
+_OURS: dict[str, Any] = {one.__name__: one for one in (Context, Message, *ENVELOPES, S3Record)}
 
 
 class Signature:

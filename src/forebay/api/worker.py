@@ -15,7 +15,7 @@ from forebay.api.context import Context
 from forebay.api.durations import Duration, seconds
 from forebay.api.home import Home
 from forebay.api.job import Arg, DeclareJob, Job, Ret
-from forebay.api.job_options import JobSettings
+from forebay.api.job_options import DefaultSettings, JobSettings
 from forebay.api.jobs import Jobs
 from forebay.api.queue import Queue
 from forebay.errors import SettingsError
@@ -42,6 +42,7 @@ class Worker:
         name: str,
         *,
         queue: str | Sequence[str] | Queue | None = None,
+        job_field: str | None = None,
         dead_letter: str | None = None,
         slots: int | None = None,
         visibility: Duration | None = None,
@@ -56,14 +57,17 @@ class Worker:
     ) -> None:
         """`queue` is a URL or a name, or several; left out, the queue is named as the worker is.
 
+        `job_field` is the member of a JSON body that names its job, for messages without the attribute `job`.
+
         The other settings are those of `forebay run`. Options, environment and `forebay.yml` go before them.
         """
         if not name.strip():
             raise SettingsError("a worker needs a name, but it is empty")
         self.name = name
+        if job_field is not None and not job_field.strip():
+            raise SettingsError(f"job_field of worker {name!r} must name a member of the body, but it is empty")
         self.home = Home(name, queue)
         given = {
-            "queue": self.home.addresses,
             "dead-letter": dead_letter,
             "slots": slots,
             "visibility": _whole(_seconds("visibility", visibility)),
@@ -76,9 +80,8 @@ class Worker:
             "processes": processes,
             "stuck": stuck,
         }
-        self.arguments: Mapping[str, object] = {key: value for key, value in given.items() if value is not None}
-        """The settings given in code, by the names of the options of `forebay run`."""
-        self.jobs = Jobs(name)
+        self._given = {key: value for key, value in given.items() if value is not None}
+        self.jobs = Jobs(name, job_field=job_field)
         """What is declared so far."""
 
     def __repr__(self) -> str:
@@ -100,15 +103,17 @@ class Worker:
         """
 
         def declare(function: Callable[..., object]) -> Job[..., ..., object]:
-            return Job(self.jobs.declare(function, settings), self.home.queue)
+            declared = self.jobs.declare(function, settings)
+            own = declared.options.queue
+            return Job(declared, self.home.queue if own is None else self.home.other(own))
 
         return declare if function is None else declare(function)
 
     @overload
     def default(self, function: Function, /) -> Function: ...
     @overload
-    def default(self, /, **settings: Unpack[JobSettings]) -> Callable[[Function], Function]: ...
-    def default(self, function: Callable[..., object] | None = None, /, **settings: Unpack[JobSettings]) -> Any:
+    def default(self, /, **settings: Unpack[DefaultSettings]) -> Callable[[Function], Function]: ...
+    def default(self, function: Callable[..., object] | None = None, /, **settings: Unpack[DefaultSettings]) -> Any:
         """Declare the handler of messages that name no job. The function stays as it is."""
 
         def declare(function: Function) -> Function:
@@ -116,6 +121,12 @@ class Worker:
             return function
 
         return declare if function is None else declare(function)
+
+    @property
+    def arguments(self) -> Mapping[str, object]:
+        """The settings given in code, by the names of the options of `forebay run`."""
+        queues = self.home.addresses
+        return self._given if queues is None else {"queue": queues, **self._given}
 
     @property
     def registry(self) -> Registry:

@@ -19,7 +19,7 @@ from hashlib import sha256
 from typing import cast
 
 from forebay.handlers.frames import Place, places_of, told
-from forebay.model import CONTINUED, Continued, Failed, Postponed, Rejected
+from forebay.model import CONTINUED, Continued, Failed, Postponed, Rejected, Succeeded
 
 MESSAGE_MAX = 2_000
 TRACEBACK_MAX = 16_000
@@ -30,10 +30,13 @@ _CAUSES_MAX = 64
 _TRACEBACK_FRAMES = -24
 
 
+Answered = Succeeded | Postponed | Rejected
+
+
 class Answer(Exception):
     """An exception by which a handler answers instead of failing, such as `forebay.RetryLater` and `forebay.Reject`."""
 
-    def outcome(self) -> Postponed | Rejected:
+    def outcome(self) -> Answered:
         """Return what the user has said."""
         raise NotImplementedError
 
@@ -42,7 +45,7 @@ class GoingOn(BaseException):
     """Raised by `ctx.checkpoint` where the job is to go on elsewhere: ends the attempt, through every `finally`."""
 
 
-def outcome_of(error: BaseException) -> Failed | Postponed | Rejected | Continued:
+def outcome_of(error: BaseException) -> Failed | Answered | Continued:
     """Return the outcome that `error` stands for. Never raises."""
     try:
         return answer_of(error) or _failed(error)
@@ -60,7 +63,7 @@ def reason_text(reason: object) -> str:
     return _words(reason)[:REASON_MAX]
 
 
-def answer_of(error: BaseException) -> Postponed | Rejected | Continued | None:
+def answer_of(error: BaseException) -> Answered | Continued | None:
     """Return the answer that `error` stands for, None if it is a failure. Raises what an answer's own code raises."""
     if isinstance(error, Answer):
         return error.outcome()
@@ -70,7 +73,7 @@ def answer_of(error: BaseException) -> Postponed | Rejected | Continued | None:
         return None
     # A TaskGroup wraps what its children raise. If all of them answered, the job has been answered; "never" is the
     # strongest word, "elsewhere" comes next, and of several delays the longest is the one that suits all.
-    answers: list[Postponed | Rejected | Continued] = []
+    answers: list[Answered | Continued] = []
     for leaf in _leaves(cast("BaseExceptionGroup[BaseException]", error)):
         answer = answer_of(leaf)
         if answer is None:
@@ -81,9 +84,8 @@ def answer_of(error: BaseException) -> Postponed | Rejected | Continued | None:
         return rejected[0]
     if CONTINUED in answers:
         return CONTINUED
-    return max(
-        (answer for answer in answers if isinstance(answer, Postponed)), key=lambda answer: answer.delay_s or 0.0
-    )
+    postponed = [answer for answer in answers if isinstance(answer, Postponed)]
+    return max(postponed, key=lambda answer: answer.delay_s or 0.0, default=answers[0])
 
 
 def _failed(error: BaseException) -> Failed:
