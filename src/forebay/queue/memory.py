@@ -176,6 +176,12 @@ class MemorySource:
 
     async def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
         """Send up to ten messages; the answer has one `Sent` for each, in order."""
+        sent = self.put(messages)
+        self._queues.settle()
+        return sent
+
+    def put(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
+        """Send without waking those who wait for a message: `MemoryQueues.settle` does that."""
         entries = [
             SendEntry(
                 body=message.body,
@@ -192,7 +198,6 @@ class MemorySource:
             results = self._rules.send_batch(self._url, entries, now=self._now)
         except ServiceFailure as failure:
             raise _error(failure, "SendMessageBatch") from failure
-        self._queues.settle()
         return [
             Sent(None, _fault(result)) if isinstance(result, ServiceFailure) else Sent(result.message_id, None)
             for result in results

@@ -27,12 +27,13 @@ from forebay.protection.ecs import EcsProtection
 from forebay.queue.port import Counts
 from forebay.queue.resolve import ClientConfig
 from forebay.queue.signing import Credentials
+from forebay.rules.queue_semantics import QueueService
 from forebay.testing.local_clock import SkippingClock
 from forebay.testing.local_drained import Until
 from forebay.testing.local_environment import REGION, Patch, environment_of
 from forebay.testing.local_loop import SkippingLoop
 from forebay.testing.local_pacing import PacedExecutor, Raised, keeping_what_is_raised
-from forebay.testing.local_queue import Failures, LocalQueue
+from forebay.testing.local_queue import Failures, LocalQueue, with_rules
 from forebay.testing.local_queues import Queues
 from forebay.testing.local_report import WorkReport
 from forebay.testing.local_run import Run, settings_of
@@ -70,7 +71,7 @@ class LocalCloud:
         self._opened = ExitStack()
         self._portal: BlockingPortal
         self._server: SqsServer
-        self._queues: Queues
+        self._queues: Queues[LocalQueue]
         self._agent: tuple[EcsAgent, AgentTrouble] | None = None
         self._patch: Patch | None = None
 
@@ -85,7 +86,7 @@ class LocalCloud:
             )
             server = SqsServer(region=REGION, account=self._account, clock=self._clock)
             self._server = opened.enter_context(self._portal.wrap_async_context_manager(server))
-            self._queues = Queues(self)
+            self._queues = Queues(self, partial(LocalQueue, self))
             self._opened = opened.pop_all()
         return self
 
@@ -155,12 +156,7 @@ class LocalCloud:
         """Let so many seconds have passed for the cloud: hidden and delayed messages come back. In real time too."""
         if seconds < 0:
             raise SettingsError(f"advance({seconds:g}): time does not go back")
-
-        def there(server: SqsServer) -> None:
-            self._clock.skip(seconds)
-            server.turn()
-
-        self.on_server(there)
+        self.on_rules(lambda _: self._clock.skip(seconds))
 
     # ── work ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,6 +201,10 @@ class LocalCloud:
         return await anyio.to_thread.run_sync(
             lambda: self.run(worker, *queues, until=until, failures=failures, patience_s=patience_s)
         )
+
+    def on_rules(self, function: Callable[[QueueService], Answer], /) -> Answer:
+        """Call `function` with the rules of the queues, on the loop that they are turned on."""
+        return self.on_server(lambda server: with_rules(server, function))
 
     def on_server(self, function: Callable[[SqsServer], Answer], /) -> Answer:
         """Call `function` with the server, on the loop that it lives on."""

@@ -26,8 +26,8 @@ SHORT_GRACE_S = 0.00005
 class SkippingLoop(asyncio.SelectorEventLoop):
     """An event loop in the time of a `SkippingClock`."""
 
-    def __init__(self, clock: SkippingClock) -> None:
-        super().__init__(_SkippingSelector(clock))
+    def __init__(self, clock: SkippingClock, *, selector: SkippingSelector | None = None) -> None:
+        super().__init__(selector if selector is not None else SkippingSelector(clock))
         self._skipping_clock = clock
 
     def time(self) -> float:
@@ -44,20 +44,20 @@ class SkippingLoop(asyncio.SelectorEventLoop):
         return future
 
 
-class _SkippingSelector(selectors.BaseSelector):
+class SkippingSelector(selectors.BaseSelector):
     """The system's selector, with the clock moved instead of a wait."""
 
     def __init__(self, clock: SkippingClock) -> None:
         self._clock = clock
-        self._real = selectors.DefaultSelector()
+        self.real = selectors.DefaultSelector()
         self._was_ready = False
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout <= 0 or not self._clock.may_skip:
-            ready = self._real.select(timeout)
+            ready = self.real.select(timeout)
             self._was_ready = self._was_ready or bool(ready)
             return ready
-        ready = self._real.select(0)
+        ready = self.real.select(0)
         if not ready:
             ready = self._listen_a_little()
         if not ready and self._clock.may_skip:
@@ -67,21 +67,21 @@ class _SkippingSelector(selectors.BaseSelector):
 
     def _listen_a_little(self) -> list[tuple[selectors.SelectorKey, int]]:
         if self._was_ready:
-            return self._real.select(GRACE_S)
+            return self.real.select(GRACE_S)
         sleep(SHORT_GRACE_S)
-        return self._real.select(0)
+        return self.real.select(0)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
+        return self.real.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
+        return self.real.unregister(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.modify(fileobj, events, data)
+        return self.real.modify(fileobj, events, data)
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._real.get_map()
+        return self.real.get_map()
 
     def close(self) -> None:
-        self._real.close()
+        self.real.close()

@@ -9,10 +9,11 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from forebay.handlers.batches import Partly
 from forebay.handlers.executor import Blockage, Deliver, Ended, Executor
 from forebay.handlers.registry import Call, Handler, Registry, Runs
 from forebay.model import Attempt, Extend, Signals
@@ -23,13 +24,21 @@ Raised = dict[str, BaseException]
 
 
 class PacedExecutor:
-    """An executor whose running code holds the clock. Implements `handlers.executor.Executor` and `Deliver`."""
+    """An executor whose running code holds the clock. Implements `handlers.executor.Executor` and `Deliver`.
 
-    def __init__(self, inner: Executor, clock: SkippingClock) -> None:
+    It may be opened again for another run: then its code goes on where it is, and its ends go to the new run.
+    """
+
+    def __init__(self, inner: Executor, clock: SkippingClock, *, holds: bool = True) -> None:
+        """`holds=False`: the code's own loop says when time may be skipped."""
         self._inner = inner
         self._clock = clock
+        self._holds = holds
         self._deliver: Deliver
-        self._held: set[int] = set()
+        self._is_open = False
+        self._begun_at: dict[int, float] = {}
+        self.prepare: Callable[[Signals], None] = _nothing
+        """Called with the signals of each attempt before its code begins."""
 
     @property
     def can_kill(self) -> bool:
@@ -37,14 +46,19 @@ class PacedExecutor:
 
     def open(self, deliver: Deliver) -> None:
         self._deliver = deliver
-        self._inner.open(self)
+        if not self._is_open:
+            self._is_open = True
+            self._inner.open(self)
 
     def start(self, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
-            self._held.add(attempt.number)
-            self._clock.hold((id(self), attempt.number))
+            self._begun_at[attempt.number] = self._clock.now()
+            if self._holds:
+                self._clock.hold((id(self), attempt.number))
             # Frozen to type checkers; the code has not begun, so nobody else has a hold of its signals.
-            object.__setattr__(attempt, "signals", _MachineSignals(attempt.signals, self._clock))
+            signals = MachineSignals(attempt.signals, self._clock)
+            object.__setattr__(attempt, "signals", signals)
+            self.prepare(signals)
         self._inner.start(attempts)
 
     def interrupt(self, number: int, *, because_of_limit: bool) -> None:
@@ -61,15 +75,16 @@ class PacedExecutor:
 
     def close(self, *, wait_s: float) -> bool:
         has_ended = self._inner.close(wait_s=wait_s)
-        for number in tuple(self._held):  # Code that would not end: the next run is not to wait for it.
+        for number in tuple(self._begun_at):  # Code that would not end: the next run is not to wait for it.
             self._clock.let_go((id(self), number))
         return has_ended
 
     def ended(self, batch: Sequence[Ended], /) -> None:
+        now = self._clock.now()
+        batch = [one._replace(lasted_s=now - self._begun_at.pop(one.number, now)) for one in batch]
         self._deliver.ended(batch)  # First: from here on the loop has something to do, so it does not skip.
-        for ended in batch:
-            self._held.discard(ended.number)
-            self._clock.let_go((id(self), ended.number))
+        for one in batch:
+            self._clock.let_go((id(self), one.number))
 
     def extend(self, number: int, limit_s: float, /) -> None:
         self._deliver.extend(number, limit_s)
@@ -78,16 +93,20 @@ class PacedExecutor:
         self._deliver.room(runs, room)
 
 
-class _MachineSignals(Signals):
-    """Signals whose deadline is set by the cloud's clock and read by the machine's."""
+class MachineSignals(Signals):
+    """Signals whose deadline is set by the test's clock and read by the machine's."""
 
-    __slots__ = ("_clock", "_deadline_at")
+    __slots__ = ("_checkpoint", "_clock", "_deadline_at", "on_checkpoint")
 
     def __init__(self, before: Signals, clock: SkippingClock) -> None:
         self._clock = clock
+        self.on_checkpoint: Callable[[], None] | None = None
+        """Called where the code runs, when it has reached a new state and before it looks whether to go on."""
         super().__init__()
         self.lease_lost = before.lease_lost
         self.stopping = before.stopping
+        self.hand_on = before.hand_on
+        self.checkpoint = before.checkpoint  # pyright: ignore[reportIncompatibleVariableOverride]
         self.deadline_at = before.deadline_at  # pyright: ignore[reportIncompatibleVariableOverride]
         self.listeners = before.listeners
         self.extend: Extend | None = before.extend
@@ -101,6 +120,20 @@ class _MachineSignals(Signals):
     def deadline_at(self, at: float | None) -> None:
         self._deadline_at = at
 
+    @property
+    def checkpoint(self) -> str | None:
+        return self._checkpoint
+
+    @checkpoint.setter
+    def checkpoint(self, state: str | None) -> None:
+        self._checkpoint = state
+        if state is not None and self.on_checkpoint is not None:
+            self.on_checkpoint()
+
+
+def _nothing(_: Signals, /) -> None:
+    return None
+
 
 def keeping_what_is_raised(registry: Registry, raised: Raised) -> Registry:
     """Return the same handlers, whose exceptions are kept in `raised`."""
@@ -112,19 +145,23 @@ def keeping_what_is_raised(registry: Registry, raised: Raised) -> Registry:
 def _keeping(handler: Handler, raised: Raised) -> Handler:
     inner = cast("Any", handler.call)
 
-    async def on_loop(attempt: Attempt) -> None:
+    def keep(attempts: Attempt | Sequence[Attempt], error: BaseException) -> None:
+        own = error.error if isinstance(error, Partly) else error
+        for attempt in attempts if isinstance(attempts, Sequence) else (attempts,):
+            raised[attempt.message.receipt] = own
+
+    async def on_loop(attempts: Attempt | Sequence[Attempt]) -> object:
         try:
-            await inner(attempt)
+            return await inner(attempts)
         except BaseException as error:
-            raised[attempt.message.receipt] = error
+            keep(attempts, error)
             raise
 
-    def on_thread(attempt: Attempt) -> None:
+    def on_thread(attempts: Attempt | Sequence[Attempt]) -> object:
         try:
-            inner(attempt)
+            return inner(attempts)
         except BaseException as error:
-            raised[attempt.message.receipt] = error
+            keep(attempts, error)
             raise
 
-    call: Call = on_loop if handler.runs == "loop" else on_thread
-    return replace(handler, call=call)
+    return replace(handler, call=cast("Call", on_loop if handler.runs == "loop" else on_thread))

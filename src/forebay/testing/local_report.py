@@ -32,7 +32,7 @@ class JobAttempt:
     delay_s: float
     """How long the message was hidden before its next attempt. 0 unless it was released."""
     lasted_s: float
-    """How long the code ran, in real seconds."""
+    """How long the code ran, by the clock of the run."""
     exception: BaseException | None = field(default=None, repr=False)
     """What the job raised, `Reject` and `RetryLater` included."""
 
