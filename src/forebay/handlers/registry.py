@@ -105,6 +105,11 @@ class Registry:
             _claim(self._by_detail_type, handler.detail_type, handler, "detail_type")
         self._handlers[handler.name] = handler
 
+    def changed(self, change: Callable[[Handler], Handler]) -> Registry:
+        """Return a registry of changed handlers that routes as this one does."""
+        default = None if self.default is None else change(self.default)
+        return Registry(map(change, self._handlers.values()), default=default, job_field=self._job_field)
+
     def __iter__(self) -> Iterator[Handler]:
         yield from self._handlers.values()
         if self.default is not None:

@@ -137,9 +137,7 @@ def _nothing(_: Signals, /) -> None:
 
 def keeping_what_is_raised(registry: Registry, raised: Raised) -> Registry:
     """Return the same handlers, whose exceptions are kept in `raised`."""
-    handlers = [_keeping(handler, raised) for handler in registry if handler is not registry.default]
-    default = None if registry.default is None else _keeping(registry.default, raised)
-    return Registry(handlers, default=default)
+    return registry.changed(lambda handler: _keeping(handler, raised))
 
 
 def _keeping(handler: Handler, raised: Raised) -> Handler:
