@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from forebay.api.envelopes import S3Event as S3Event
     from forebay.api.envelopes import S3Record as S3Record
     from forebay.api.envelopes import SnsNotification as SnsNotification
+    from forebay.api.dependencies import Depends as Depends
     from forebay.api.job import Job as Job
     from forebay.api.queue import Call as Call
     from forebay.api.queue import NotAllSent as NotAllSent
@@ -33,6 +34,7 @@ _HOMES = {
     "Call": "forebay.api.queue",
     "Context": "forebay.api.context",
     "EventBridgeEvent": "forebay.api.envelopes",
+    "Depends": "forebay.api.dependencies",
     "ForebayError": "forebay.errors",
     "Job": "forebay.api.job",
     "JobError": "forebay.errors",
@@ -56,6 +58,7 @@ __all__ = [
     "Call",
     "Context",
     "EventBridgeEvent",
+    "Depends",
     "ForebayError",
     "Job",
     "JobError",

@@ -2,8 +2,8 @@
 
 Rules kept here and nowhere else:
 
-1. This is the one place where a call is put together, from the inside out: the function, around it whatever the
-   worker wraps attempts in, around that the reading of the message.
+1. This is the one place where a call is put together, from the inside out: the function, around it the dependencies,
+   around them the reading of the message, around that the worker's middleware.
 2. All of it runs where the handler runs, in a child process too; none of it on the control loop.
 3. A `def` that returns a coroutine is an error of the job, told so: nobody would await it.
 """
@@ -18,30 +18,54 @@ from typing import Any
 from forebay.api.context import Context
 from forebay.api.decode import Decode
 from forebay.api.signature import Signature
+from forebay.api.surroundings import Surroundings
 from forebay.errors import JobError
 from forebay.model import Attempt
 
 
-def calling(signature: Signature, function: Callable[..., Any], decode: Decode) -> Callable[[Attempt], Any]:
+def calling(
+    signature: Signature, function: Callable[..., Any], decode: Decode, surroundings: Surroundings
+) -> Callable[[Attempt], Any]:
     """Return what an executor calls: it reads the message, then calls the function."""
-    if not signature.wants_context:
+    shared = surroundings.lifespan.shared
+    around = surroundings.around(signature.name, signature.dependencies)
+    is_coroutine = inspect.iscoroutinefunction(function)
+    if not is_coroutine:
+        function = checked(signature.name, function)
 
-        def call(attempt: Attempt) -> Any:
-            return function(**decode(attempt.message))
-    else:
+    if around is not None:
+        enter = around.on_loop if is_coroutine else around.on_thread
+        wants_context = signature.wants_context
 
-        def call(attempt: Attempt) -> Any:
-            return function(Context(attempt), **decode(attempt.message))
+        def call_surrounded(attempt: Attempt) -> Any:
+            ctx = Context(attempt, shared)
+            first = (ctx,) if wants_context else ()
+            return enter(ctx, lambda: decode(attempt.message), lambda arguments: function(*first, **arguments))
 
-    if inspect.iscoroutinefunction(function):
-        return call
+        return call_surrounded
 
-    def call_on_thread(attempt: Attempt) -> None:
-        result = call(attempt)
+    if signature.wants_context:
+
+        def call_with_context(attempt: Attempt) -> Any:
+            return function(Context(attempt, shared), **decode(attempt.message))
+
+        return call_with_context
+
+    def call(attempt: Attempt) -> Any:
+        return function(**decode(attempt.message))
+
+    return call
+
+
+def checked(job: str, function: Callable[..., Any]) -> Callable[..., None]:
+    """Return a plain function whose result is looked at: a coroutine has been forgotten by its author."""
+
+    def call_on_thread(*args: Any, **kwargs: Any) -> None:
+        result = function(*args, **kwargs)
         if isinstance(result, CoroutineType):
             result.close()
             raise JobError(
-                f"job {signature.name!r} is a `def` that returned a coroutine, which nobody awaits: "
+                f"job {job!r} is a `def` that returned a coroutine, which nobody awaits: "
                 "make it (or the decorator around it) `async def`"
             )
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from forebay.api.durations import Duration, seconds
 from forebay.api.flag import Flag
+from forebay.api.shared import Shared
 from forebay.clock import Clock, SystemClock
 from forebay.errors import JobError
 from forebay.handlers.failure import GoingOn
@@ -30,15 +31,18 @@ else:
 
 _SYSTEM_CLOCK = SystemClock()
 _UNREAD = object()
+_T = TypeVar("_T")
 
 
 class Context:
     """An attempt as its handler sees it. Take one by making it the handler's first parameter: `ctx: Context`."""
 
-    __slots__ = ("_attempt", "_clock", "_log", "_room_bytes", "_state")
+    __slots__ = ("_attempt", "_clock", "_log", "_room_bytes", "_shared", "_state")
 
-    def __init__(self, attempt: Attempt, *, clock: Clock = _SYSTEM_CLOCK) -> None:
+    def __init__(self, attempt: Attempt, shared: Shared | None = None, *, clock: Clock = _SYSTEM_CLOCK) -> None:
+        """`shared` is what the worker's start hooks have made."""
         self._attempt = attempt
+        self._shared = shared
         self._clock = clock
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
         self._room_bytes: int | None = None
@@ -56,6 +60,11 @@ class Context:
     def message(self) -> Message:
         """The delivery that brought the job, with its attributes."""
         return self._attempt.message
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The deliveries that this call is for: one, or those of a batch."""
+        return (self._attempt.message,)
 
     @property
     def attempt(self) -> int:
@@ -95,6 +104,12 @@ class Context:
     def lease_lost(self) -> Flag:
         """True once another worker may have been given the job: what this attempt does will not be settled."""
         return Flag(self._attempt.signals, "lease_lost")
+
+    def shared(self, kind: type[_T]) -> _T:
+        """Return the value of this type that a start hook has made. Raises `JobError` when there is none."""
+        if self._shared is None:
+            raise JobError(f"ctx.shared() of job {self.job!r}: no worker runs it, so no start hook has run")
+        return self._shared.get(kind)
 
     def extend(self, limit: Duration) -> None:
         """Ask that the time limit end `limit` from now. Raises `SettingsError` for what SQS cannot give."""

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from forebay.api.callables import Unreadable
 from forebay.api.calling import calling
 from forebay.api.decode import default_decoder, envelope_parameter, job_decoder
 from forebay.api.job_options import JobOptions
 from forebay.api.queue import check_name
 from forebay.api.signature import Signature
 from forebay.errors import JobError
+from forebay.api.surroundings import Surroundings
 from forebay.handlers.registry import Handler, Runs
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 class Declared:
     """What a worker knows of one handler: a function, how it is called and its limits."""
 
-    def __init__(self, function: Callable[..., object], options: JobOptions) -> None:
+    def __init__(self, function: Callable[..., object], options: JobOptions, surroundings: Surroundings) -> None:
         self.name = check_name(options.name)
         for alias in options.aliases:
             check_name(alias)
@@ -36,7 +39,10 @@ class Declared:
         self.options = options
         self.runs: Runs = "loop" if inspect.iscoroutinefunction(function) else "thread"
         self.signature = Signature(self.name, function)
+        self._surroundings = surroundings
         self._arguments: Arguments | None = None
+        with suppress(Unreadable):
+            surroundings.plan(self.name, self.signature.marked)
 
     def written(self, arguments: Mapping[str, object]) -> str:
         """Return the body that carries these arguments. Raises `JobError` when they do not fit."""
@@ -61,7 +67,7 @@ class Declared:
         return Handler(
             self.name,
             self.runs,
-            calling(self.signature, self.function, decode),
+            calling(self.signature, self.function, decode, self._surroundings),
             options.limit_s,
             options.attempts_max,
             aliases=options.aliases,

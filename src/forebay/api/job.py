@@ -43,7 +43,9 @@ class Job(Generic[Arg, Whole, Ret]):
         return self.declared.name
 
     def __call__(self, *args: Whole.args, **kwargs: Whole.kwargs) -> Ret:
-        """Call the function itself. Nothing is sent."""
+        """Call the function itself. Nothing is sent. Raises `JobError` when a dependency is not passed."""
+        if self.declared.signature.marked:
+            self.declared.signature.check_filled(args, kwargs)
         return self.declared.function(*args, **kwargs)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
     def enqueue(self, *args: Arg.args, **kwargs: Arg.kwargs) -> str:

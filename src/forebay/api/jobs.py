@@ -15,6 +15,7 @@ from typing import NoReturn
 from forebay.api.declared import Declared
 from forebay.api.job_options import DefaultSettings, JobOptions, JobSettings
 from forebay.api.signature import name_of
+from forebay.api.surroundings import Surroundings
 from forebay.errors import JobError, SettingsError
 from forebay.handlers.registry import DEFAULT, Registry
 
@@ -22,14 +23,17 @@ from forebay.handlers.registry import DEFAULT, Registry
 class Jobs:
     """The declarations of one worker."""
 
-    def __init__(self, worker: str, *, job_field: str | None = None) -> None:
+    def __init__(self, worker: str, surroundings: Surroundings, *, job_field: str | None = None) -> None:
         self._worker = worker
+        self._surroundings = surroundings
         self._job_field = job_field
         self._by_name: dict[str, Declared] = {}
         self._taken: dict[tuple[str, str], Declared] = {}
         """By route: what leads to a job, and its value."""
         self._default: Declared | None = None
         self._registry: Registry | None = None
+        self._made_at = 0
+        """Changes of the surroundings that the registry has seen."""
 
     def __iter__(self) -> Iterator[Declared]:
         """Yield the jobs, in the order of their declaration, without the default handler."""
@@ -39,7 +43,7 @@ class Jobs:
         """Keep a job. Raises `JobError` when what leads to it leads to another one already."""
         given = settings.get("name")
         name = name_of(function) if given is None else given
-        declared = _declared(function, JobOptions.of(name, settings))
+        declared = _declared(function, JobOptions.of(name, settings), self._surroundings)
         routes = list(_routes_to(declared))
         for route in routes:
             other = declared if routes.count(route) > 1 else self._taken.get(route)
@@ -52,7 +56,7 @@ class Jobs:
 
     def declare_default(self, function: Callable[..., object], settings: DefaultSettings) -> Declared:
         """Keep the default handler. Raises `JobError` for a second one."""
-        declared = _declared(function, JobOptions.of_default(DEFAULT, settings))
+        declared = _declared(function, JobOptions.of_default(DEFAULT, settings), self._surroundings)
         if self._default is not None:
             raise JobError(
                 f"worker {self._worker!r} has two default handlers ({_told(self._default)} and {_told(declared)}): "
@@ -64,12 +68,13 @@ class Jobs:
 
     def registry(self) -> Registry:
         """Return the handlers, ready to be called. Raises `JobError` for annotations that make no sense."""
-        if self._registry is None:
+        if self._registry is None or self._made_at != self._surroundings.changes:
             if not self._by_name and self._default is None:
                 raise JobError(
                     f"worker {self._worker!r} declares nothing: put @worker.job or @worker.default above a function"
                 )
             default = self._default.handler(is_default=True) if self._default is not None else None
+            self._made_at = self._surroundings.changes
             handlers = (job.handler() for job in self)
             self._registry = Registry(handlers, default=default, job_field=self._job_field)
         return self._registry
@@ -95,13 +100,13 @@ def _routes_to(declared: Declared) -> Iterator[tuple[str, str]]:
         yield "detail_type", options.detail_type
 
 
-def _declared(function: Callable[..., object], options: JobOptions) -> Declared:
+def _declared(function: Callable[..., object], options: JobOptions, surroundings: Surroundings) -> Declared:
     if options.isolate:
         raise SettingsError(
             f"isolate=True on job {options.name!r}: this version has no process executor yet. Without it the job runs "
             "beside the others, and its timeout can only ask"
         )
-    return Declared(function, options)
+    return Declared(function, options, surroundings)
 
 
 def _told(declared: Declared) -> str:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from inspect import Parameter
-from typing import Any
+from typing import Any, NamedTuple
 
+from forebay.api.callables import Unreadable
 from forebay.api.context import Context
 from forebay.api.envelopes import ENVELOPES, S3Record
+from forebay.api.dependencies import Dependency, in_annotation
 from forebay.errors import JobError
 from forebay.model import Message
 
@@ -25,44 +27,85 @@ _OURS: dict[str, Any] = {one.__name__: one for one in (Context, Message, *ENVELO
 
 
 class Signature:
-    """The parameters of one handler, without its Context."""
+    """The parameters of one handler: those that travel, those that the worker fills in, and the Context."""
 
     def __init__(self, name: str, function: Callable[..., object]) -> None:
         self.name = name
         self._function = function
-        parameters = list(_inspected(name, function).parameters.values())
+        self._whole = _inspected(name, function)
+        parameters = list(self._whole.parameters.values())
         self.wants_context = bool(parameters) and _is_context(function, parameters[0])
-        self.parameters = parameters[1:] if self.wants_context else parameters
-        for parameter in self.parameters:
+        self._without_context = parameters[1:] if self.wants_context else parameters
+        for parameter in self._without_context:
             self._check(parameter)
-        self._without_context = inspect.Signature(self.parameters)
-        self._names = frozenset(parameter.name for parameter in self.parameters)
-        self._required = frozenset(parameter.name for parameter in self.parameters if parameter.default is _NONE)
+        self.marked = {one.name: one.default for one in self._without_context if isinstance(one.default, Dependency)}
+        """Dependencies by default value: what is known of them without reading annotations."""
+
+    @cached_property
+    def dependencies(self) -> Mapping[str, Dependency]:
+        """The parameters that the worker fills in."""
+        if all(one.name in self.marked or one.annotation is _NONE for one in self._without_context):
+            return self.marked
+        hints = self._hints()
+        found = {one.name: in_annotation(hints.get(one.name)) for one in self._without_context}
+        return {**{name: one for name, one in found.items() if one is not None}, **self.marked}
+
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """The parameters that travel with a message."""
+        return [one for one in self._without_context if one.name not in self.dependencies]
+
+    @cached_property
+    def _sent(self) -> _Sent:
+        return _Sent(
+            inspect.Signature(self.parameters),
+            frozenset(one.name for one in self.parameters),
+            frozenset(one.name for one in self.parameters if one.default is _NONE),
+        )
 
     def bind(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> dict[str, object]:
         """Return the arguments by name, as a call would. Raises `TypeError` as a call would."""
-        if not arguments and self._required <= keywords.keys() <= self._names:
+        sent = self._sent
+        if not arguments and sent.required <= keywords.keys() <= sent.names:
             return dict(keywords)
+        for name in keywords:
+            if name in self.dependencies:
+                raise TypeError(f"job {self.name!r}: {name!r} is filled in by the worker, so it cannot be sent")
         try:
-            return dict(self._without_context.bind(*arguments, **keywords).arguments)
+            return dict(sent.signature.bind(*arguments, **keywords).arguments)
         except TypeError as error:
             raise TypeError(f"job {self.name!r}: {error}") from None
+
+    def check_filled(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> None:
+        """Raise `JobError` when a direct call leaves a dependency to a worker that is not there."""
+        try:
+            given = self._whole.bind(*arguments, **keywords).arguments
+        except TypeError:
+            return  # The call itself says it better.
+        for name, dependency in self.marked.items():
+            if name not in given:
+                raise JobError(
+                    f"job {self.name!r} is called directly, and only a worker resolves {dependency!r}: pass {name}=…"
+                )
 
     def annotations(self) -> dict[str, Any]:
         """Return the types of the arguments; `Any` where nothing is written."""
         if not self.parameters:
             return {}
+        hints = self._hints()
+        return {parameter.name: hints.get(parameter.name, Any) for parameter in self.parameters}
+
+    def _hints(self) -> dict[str, Any]:
         source = _annotated(self._function)
         known = getattr(source, "__globals__", {})
         missing = {name: ours for name, ours in _OURS.items() if name not in known}
         try:
-            hints = typing.get_type_hints(source, localns=missing, include_extras=True)
+            return typing.get_type_hints(source, localns=missing, include_extras=True)
         except Exception as error:
-            raise JobError(
+            raise Unreadable(
                 f"the parameter types of job {self.name!r} cannot be read: {error}. "
                 "Import them at module level, outside `if TYPE_CHECKING`"
             ) from error
-        return {parameter.name: hints.get(parameter.name, Any) for parameter in self.parameters}
 
     def _check(self, parameter: Parameter) -> None:
         if _is_context(self._function, parameter):
@@ -77,6 +120,14 @@ class Signature:
                 f"job {self.name!r}: {star}{parameter.name} cannot be validated. Name each argument, or take one "
                 "list or dict"
             )
+
+
+class _Sent(NamedTuple):
+    """The parameters that travel, as a call needs them."""
+
+    signature: inspect.Signature
+    names: frozenset[str]
+    required: frozenset[str]
 
 
 _NONE = Parameter.empty

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Literal, NoReturn, Protocol, TypeVar, Unpac
 from forebay.api.context import Context
 from forebay.api.durations import Duration, seconds
 from forebay.api.home import Home
+from forebay.api.hooks import Hooks
 from forebay.api.job import Arg, DeclareJob, Job, Ret
 from forebay.api.job_options import DefaultSettings, JobSettings
 from forebay.api.jobs import Jobs
@@ -31,7 +32,7 @@ class Stop(Protocol):
     async def wait(self) -> object: ...
 
 
-class Worker:
+class Worker(Hooks):
     """One worker: its jobs, its queue, and the settings given in code."""
 
     tells_its_own = False
@@ -61,6 +62,7 @@ class Worker:
 
         The other settings are those of `forebay run`. Options, environment and `forebay.yml` go before them.
         """
+        super().__init__()
         if not name.strip():
             raise SettingsError("a worker needs a name, but it is empty")
         self.name = name
@@ -81,7 +83,7 @@ class Worker:
             "stuck": stuck,
         }
         self._given = {key: value for key, value in given.items() if value is not None}
-        self.jobs = Jobs(name, job_field=job_field)
+        self.jobs = Jobs(name, self._surroundings, job_field=job_field)
         """What is declared so far."""
 
     def __repr__(self) -> str:
