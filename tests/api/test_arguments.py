@@ -154,7 +154,7 @@ def test_any_text_gives_valid_arguments_or_a_rejection(body: str) -> None:
     worker = Worker("shop")
 
     @worker.job
-    def thumbnail(key: str = "") -> None: ...
+    def thumbnail(key: str) -> None: ...
 
     assert isinstance(outcome(worker, body, job="thumbnail"), Rejected)
 
