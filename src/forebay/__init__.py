@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from forebay.api.answers import Reject as Reject
     from forebay.api.answers import RetryLater as RetryLater
     from forebay.api.context import Context as Context
+    from forebay.api.dependencies import Depends as Depends
     from forebay.api.envelopes import EventBridgeEvent as EventBridgeEvent
     from forebay.api.envelopes import S3Event as S3Event
     from forebay.api.envelopes import S3Record as S3Record
     from forebay.api.envelopes import SnsNotification as SnsNotification
-    from forebay.api.dependencies import Depends as Depends
     from forebay.api.job import Job as Job
     from forebay.api.queue import Call as Call
     from forebay.api.queue import NotAllSent as NotAllSent
@@ -57,8 +57,8 @@ _HOMES = {
 __all__ = [
     "Call",
     "Context",
-    "EventBridgeEvent",
     "Depends",
+    "EventBridgeEvent",
     "ForebayError",
     "Job",
     "JobError",

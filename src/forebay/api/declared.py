@@ -20,8 +20,8 @@ from forebay.api.decode import default_decoder, envelope_parameter, job_decoder
 from forebay.api.job_options import JobOptions
 from forebay.api.queue import check_name
 from forebay.api.signature import Signature
-from forebay.errors import JobError
 from forebay.api.surroundings import Surroundings
+from forebay.errors import JobError
 from forebay.handlers.registry import Handler, Runs
 
 if TYPE_CHECKING:

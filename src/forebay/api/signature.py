@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from forebay.api.callables import Unreadable
 from forebay.api.context import Context
-from forebay.api.envelopes import ENVELOPES, S3Record
 from forebay.api.dependencies import Dependency, in_annotation
+from forebay.api.envelopes import ENVELOPES, S3Record
 from forebay.errors import JobError
 from forebay.model import Message
 
