@@ -6,7 +6,21 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
-from forebay import Call, Context, Job, Message, Queue, Reject, RetryLater, Worker, enqueue_many
+from forebay import (
+    Call,
+    Context,
+    EventBridgeEvent,
+    Job,
+    Message,
+    Queue,
+    Reject,
+    RetryLater,
+    S3Event,
+    S3Record,
+    SnsNotification,
+    Worker,
+    enqueue_many,
+)
 
 worker = Worker("thumbnails", queue=["first", "second"], slots=10, drain="25s", protect="auto", log="json")
 
@@ -76,3 +90,33 @@ def synchronous(ctx: Context) -> None:
 
 whole: Callable[[Context, str, int], Coroutine[Any, Any, None]] = thumbnail
 several: list[Job[Any, Any, Any]] = [thumbnail, plain, blocking]
+
+
+@worker.job(
+    aliases=["old"], backoff=("1s", "5m"), retry="resend", queue="slow", slots=3, isolate=False, unknown="reject",
+    subject="order placed", detail_type="Order Placed",
+)  # fmt: skip
+def every_setting(number: int) -> None: ...
+
+
+@worker.job(queue=Queue("slow"), backoff=5, aliases=("a", "b"), name=None)
+async def other_forms() -> None: ...
+
+
+@worker.job(subject="order placed")
+async def notified(ctx: Context, notification: SnsNotification[dict[str, int]]) -> None:
+    assert_type(notification.message, dict[str, int])
+    assert_type(notification.subject, str | None)
+
+
+@worker.default(slots=2, retry="count", unknown="ignore")
+async def enveloped(event: EventBridgeEvent[list[str]] | SnsNotification[S3Event]) -> None:
+    if isinstance(event, EventBridgeEvent):
+        assert_type(event.detail, list[str])
+    else:
+        assert_type(event.message.records[0], S3Record)
+        assert_type(event.message.records[0].size, int | None)
+
+
+built = SnsNotification(message="hello", message_id="1", topic_arn="arn:aws:sns:::t", timestamp=datetime.now(UTC))
+assert_type(built, SnsNotification[str])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forebay import Context, Worker
+from forebay import Context, EventBridgeEvent, S3Event, SnsNotification, Worker
 
 worker = Worker("thumbnails")
 
@@ -51,3 +51,50 @@ async def wrong_option() -> None: ...
 
 Worker("thumbnails", protect="sometimes")  # error
 Worker()  # error
+
+
+@worker.job(slots="many")  # error
+async def wrong_slots() -> None: ...
+
+
+@worker.job(aliases=5)  # error
+async def wrong_aliases() -> None: ...
+
+
+@worker.job(retry="always")  # error
+async def wrong_retry() -> None: ...
+
+
+@worker.job(unknown="keep")  # error
+async def wrong_unknown() -> None: ...
+
+
+@worker.job(backoff=("1s", "2s", "3s"))  # error
+async def wrong_backoff() -> None: ...
+
+
+@worker.job(isolate="yes")  # error
+def wrong_isolate() -> None: ...
+
+
+@worker.job(subject=["a", "b"])  # error
+async def wrong_subject() -> None: ...
+
+
+@worker.default(aliases=["other"])  # error
+async def default_with_aliases(body: str) -> None: ...
+
+
+@worker.default(subject="order placed")  # error
+async def default_with_a_subject(body: str) -> None: ...
+
+
+def enveloped(notification: SnsNotification[int], event: EventBridgeEvent[int], stored: S3Event) -> None:
+    notification.message.upper()  # error
+    event.detail_typ.upper()  # error
+    stored.records[0].size + 1  # error
+    stored.records = ()  # error
+    SnsNotification(message=1)  # error
+
+
+Worker("thumbnails", job_field=5)  # error
