@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from forebay.api.envelopes import S3Record as S3Record
     from forebay.api.envelopes import SnsNotification as SnsNotification
     from forebay.api.job import Job as Job
+    from forebay.api.many import NotAllSent as NotAllSent
+    from forebay.api.many import aenqueue_many as aenqueue_many
+    from forebay.api.many import enqueue_many as enqueue_many
     from forebay.api.queue import Call as Call
-    from forebay.api.queue import NotAllSent as NotAllSent
     from forebay.api.queue import Queue as Queue
-    from forebay.api.queue import aenqueue_many as aenqueue_many
-    from forebay.api.queue import enqueue_many as enqueue_many
     from forebay.api.worker import Worker as Worker
     from forebay.errors import ForebayError as ForebayError
     from forebay.errors import JobError as JobError
@@ -40,7 +40,7 @@ _HOMES = {
     "JobError": "forebay.errors",
     "Message": "forebay.model",
     "MessageAttribute": "forebay.model",
-    "NotAllSent": "forebay.api.queue",
+    "NotAllSent": "forebay.api.many",
     "Queue": "forebay.api.queue",
     "QueueError": "forebay.errors",
     "Reject": "forebay.api.answers",
@@ -50,8 +50,8 @@ _HOMES = {
     "SettingsError": "forebay.errors",
     "SnsNotification": "forebay.api.envelopes",
     "Worker": "forebay.api.worker",
-    "aenqueue_many": "forebay.api.queue",
-    "enqueue_many": "forebay.api.queue",
+    "aenqueue_many": "forebay.api.many",
+    "enqueue_many": "forebay.api.many",
 }
 
 __all__ = [

@@ -1,34 +1,21 @@
-"""Sending: one by one, in batches, and by name from where the job's code is not."""
+"""Sending one by one, and by name from where the job's code is not."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import cast
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.api.calling import CANARY, Outbox, outcome, worker_with_outbox
 
-from forebay import Call, JobError, NotAllSent, Queue, QueueError, SettingsError, aenqueue_many, enqueue_many
+from forebay import JobError, Queue, SettingsError
+from forebay.api.delivery import Wishes
 from forebay.api.sending import SqsSender
-from forebay.errors import Fault, FaultKind
 from forebay.model import SUCCEEDED
-from forebay.queue.contents import size_bytes
-from forebay.queue.port import Outgoing, Sent
-
-
-def calls(queue: Queue, count: int, *, body_bytes: int = 10) -> Iterator[Call]:
-    return (queue.call("thumbnail", number=number, padding="x" * body_bytes) for number in range(count))
-
-
-def numbers(outbox: Outbox) -> list[int]:
-    return [json.loads(message.body)["number"] for message in outbox.messages]
 
 
 def test_a_producer_needs_no_more_than_an_address_and_a_name() -> None:
@@ -83,96 +70,38 @@ def test_an_empty_address_is_refused(address: str) -> None:
         Queue(address)
 
 
-def test_many_go_in_batches_of_ten_in_order() -> None:
-    outbox = Outbox()
-
-    ids = enqueue_many(calls(Queue("shop", sender=outbox), 25))
-
-    assert ids == [f"id-{number}" for number in range(25)]
-    assert [len(batch) for batch in outbox.batches] == [10, 10, 5]
-    assert numbers(outbox) == list(range(25))
-
-
-def test_coroutines_send_many_alike() -> None:
-    outbox = Outbox()
-
-    ids = asyncio.run(aenqueue_many(calls(Queue("shop", sender=outbox), 11)))
-
-    assert len(ids) == 11
-    assert numbers(outbox) == list(range(11))
-
-
-def test_no_batch_is_larger_than_sqs_takes() -> None:
-    outbox = Outbox()
-
-    enqueue_many(calls(Queue("shop", sender=outbox), 9, body_bytes=400_000))
-
-    assert [len(batch) for batch in outbox.batches] == [2, 2, 2, 2, 1]
-    assert all(sum(size_bytes(message) for message in batch) <= 1_048_576 for batch in outbox.batches)
-
-
-def test_calls_to_several_queues_keep_their_queue() -> None:
-    first, second = Outbox(), Outbox()
-    mixed = [
-        queue.call("thumbnail", number=number)
-        for number in range(6)
-        for queue in (Queue("first", sender=first), Queue("second", sender=second))
-    ]
-
-    enqueue_many(mixed)
-
-    assert numbers(first) == numbers(second) == list(range(6))
-
-
-def test_only_one_batch_is_made_ahead() -> None:
-    """A generator of a million calls is not read into memory."""
-    outbox = Outbox()
-    made: list[int] = []
-
-    def lazily() -> Iterator[Call]:
-        for call in calls(Queue("shop", sender=outbox), 100):
-            made.append(len(outbox.messages))
-            yield call
-
-    enqueue_many(lazily())
-
-    assert all(number - sent <= 11 for number, sent in enumerate(made))
-
-
-def test_nothing_to_send_sends_nothing() -> None:
-    assert enqueue_many([]) == []
-
-
-@given(st.frozensets(st.integers(0, 24)))
-def test_each_refused_message_is_reported_in_its_place(refused: frozenset[int]) -> None:
-    outbox = Outbox(refuses=refused)
-
-    try:
-        enqueue_many(calls(Queue("shop", sender=outbox), 25))
-        sent: Sequence[Sent] = ()
-    except NotAllSent as error:
-        sent = error.sent
-
-    assert {number for number, one in enumerate(sent) if one.fault is not None} == refused
-    assert len(outbox.messages) == 25, "the others are sent all the same"
-    assert not refused or all(one.message_id for number, one in enumerate(sent) if number not in refused)
-
-
-def test_a_call_that_fails_as_a_whole_ends_the_sending_and_says_how_far_it_came() -> None:
-    class Gone(Outbox):
-        def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
-            if self.batches:
-                raise QueueError(Fault(FaultKind.MISSING, "QueueDoesNotExist"), operation="SendMessageBatch")
-            return super().send(messages)
-
-    with pytest.raises(NotAllSent, match=r"10 of 20 messages tried were taken.*QueueDoesNotExist") as error:
-        enqueue_many(calls(Queue("shop", sender=Gone()), 40))
-
-    assert [one.fault is None for one in error.value.sent] == [True] * 10 + [False] * 10
-    assert error.value.fault.kind is FaultKind.MISSING
-
-
 def test_nothing_is_opened_before_the_first_message() -> None:
-    queue = Queue("https://sqs.eu-west-1.amazonaws.com/1/thumbnails")
+    queue = Queue("https://sqs.eu-west-1.amazonaws.com/1/never-sent-to")
 
     assert cast("SqsSender", queue.sender).is_open is False
+
+
+def test_all_queues_of_one_address_share_their_connections() -> None:
+    """A web view may write `Queue("shop").enqueue(…)`: a connection made for it would cost more than the send."""
+    assert Queue("shared").sender is Queue("shared").sender
+    assert Queue("shared").sender is not Queue("another").sender
+
+
+def test_a_job_sent_by_name_can_have_wishes() -> None:
+    outbox = Outbox()
+    queue = Queue("shop", sender=outbox)
+
+    queue.options(delay="2s", group="t1", attributes={"tenant": "x"}).enqueue("thumbnail", key="a.png")
+    asyncio.run(queue.options(group="t2").aenqueue("thumbnail", key="b.png"))
+
+    first, second = outbox.messages
+    assert (first.delay_s, first.group, first.attributes["tenant"]) == (2, "t1", ("String", "x"))
+    assert (second.delay_s, second.group) == (0, "t2")
+
+
+@pytest.mark.parametrize(
+    ("address", "wishes", "told"),
+    [
+        ("https://sqs.eu-west-1.amazonaws.com/1/orders.fifo", {}, r"orders\.fifo.*options\(group="),
+        ("orders.fifo", {"group": "g", "delay": "1s"}, "FIFO queue delays"),
+        ("orders", {"dedupe": "x"}, "only FIFO queues know dedupe"),
+    ],
+)
+def test_what_this_kind_of_queue_does_not_take_is_refused_at_the_call(address: str, wishes: Wishes, told: str) -> None:
+    with pytest.raises(JobError, match=told):
+        Queue(address).options(**wishes).call("thumbnail", key="a.png")

@@ -18,8 +18,8 @@ from forebay.cloud.background import InThread
 from forebay.cloud.chaos import ChaosRule, Effect
 from forebay.cloud.sqs_server import SqsServer
 from forebay.errors import FaultKind
-from forebay.queue.port import Outgoing, Sent
-from forebay.queue.sender import ATTEMPTS_MAX, Producer, SqsSink, close_private_loop
+from forebay.queue.port import NOT_TRIED, Outgoing, Sent
+from forebay.queue.sender import ATTEMPTS_MAX, LANES_MAX, Producer, SqsSink, close_private_loop
 from forebay.queue.wire import SqsClient
 
 pytestmark = pytest.mark.anyio
@@ -142,6 +142,55 @@ async def test_what_may_have_been_sent_is_sent_again_only_if_sqs_will_notice(ded
 
     assert len(server.requests) == requests
     assert (sent.fault is None) is (dedupe is not None)
+
+
+@pytest.mark.parametrize("shape", ["QueueDoesNotExist", "AccessDenied", "ServiceUnavailable"])
+async def test_a_queue_that_takes_nothing_is_not_asked_for_each_of_a_thousand(shape: str) -> None:
+    async with serving(in_turn(error(shape, status=400))) as server, a_client(server.port) as client:
+        sent = await sink_of(client).send([Outgoing("x")] * 1000)
+
+    assert len(server.requests) <= LANES_MAX * ATTEMPTS_MAX
+    assert sent[-1].fault == NOT_TRIED
+    assert sent[0].fault is not None
+    assert sent[0].fault.code == shape
+
+
+async def test_one_lost_answer_does_not_end_the_sending_but_many_do() -> None:
+    async def cut_off_once(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.close() if len(server.requests) == 1 else writer.write(all_sent(len(bodies(request))))
+
+    async def cut_off(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with serving(cut_off_once) as server, a_client(server.port) as client:
+        once = await sink_of(client).send([Outgoing("x")] * 1000)
+    async with serving(cut_off) as server, a_client(server.port) as client:
+        always = await sink_of(client).send([Outgoing("x")] * 1000)
+
+    assert Counter(sent.fault is None for sent in once) == {True: 990, False: 10}
+    assert NOT_TRIED not in [sent.fault for sent in once]
+    assert Counter(sent.fault == NOT_TRIED for sent in always)[True] >= 1000 - 2 * LANES_MAX * 10
+
+
+async def test_nothing_overtakes_what_a_fifo_queue_has_not_taken() -> None:
+    """Of one group the first failed and the second was taken: sent again, the first would come after the second."""
+    replies = in_turn(failed(0, 2, sent=(1,)), all_sent(1))
+
+    async with serving(replies) as server, a_client(server.port) as client:
+        sink = SqsSink("http://127.0.0.1/1/q.fifo", client, dice=Hasty())
+        sent = await sink.send(
+            [
+                Outgoing("a", group="g"),
+                Outgoing("b", group="g"),
+                Outgoing("c", group="g"),
+                *[Outgoing("d", group="h")] * 9,
+            ]
+        )
+
+    assert [bodies(request) for request in server.requests][1:] == [["c"]]
+    assert sent[0].fault is not None
+    assert sent[0].fault.code == "Strange"
+    assert [one.fault for one in sent[10:]] == [NOT_TRIED] * 2
 
 
 @pytest.fixture

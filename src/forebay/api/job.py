@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from forebay.api.context import Context
 from forebay.api.declared import Declared
-from forebay.api.durations import Duration
-from forebay.api.queue import Call, Delivery, Queue, aenqueue_one, call_of, enqueue_one
+from forebay.api.delivery import Delivery, Wishes
+from forebay.api.queue import Call, Queue, aenqueue_one, call_of, enqueue_one
 
 Arg = ParamSpec("Arg")
 """The job's parameters, without the Context."""
@@ -63,15 +63,14 @@ class Job(Generic[Arg, Whole, Ret]):
         """Return the job with these arguments, to be sent by `enqueue_many`."""
         return self._plain.call(*args, **kwargs)
 
-    def options(
-        self, *, delay: Duration | None = None, group: str | None = None, dedupe: str | None = None
-    ) -> Prepared[Arg]:
+    def options(self, **wishes: Unpack[Wishes]) -> Prepared[Arg]:
         """Return the job with wishes for its delivery.
 
-        `delay` hides it for up to 15 minutes. `group` is the message group: order in a FIFO queue, fairness in a
-        standard one. `dedupe` is the deduplication id of a FIFO queue: a second one within 5 minutes is dropped.
+        `delay` hides it for up to 15 minutes, `at` until then. `group` is the message group: order in a FIFO queue,
+        fairness in a standard one. `dedupe` is the deduplication id of a FIFO queue: a second one within 5 minutes is
+        dropped. `attributes` are message attributes of your own. Raises `SettingsError` for what SQS cannot do.
         """
-        return Prepared(self.declared, self._queue, Delivery.of(delay=delay, group=group, dedupe=dedupe))
+        return Prepared(self.declared, self._queue, Delivery.of(**wishes))
 
 
 class Prepared(Generic[Arg]):

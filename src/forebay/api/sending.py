@@ -6,6 +6,8 @@ Rules kept here and nowhere else:
 2. Where the service is and with which credentials comes from the process's environment, as for `forebay run`.
 3. Who names another endpoint in the environment, as tests do, is followed with the next message.
 4. While something takes the messages of all queues for itself, as a test in memory does, nothing leaves the process.
+5. All `Queue`s of one address in a process share one way out, and so its connections: a web view may make one anew for
+   each request.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from forebay.queue.port import Outgoing, Sent
@@ -65,6 +68,17 @@ def caught_by(catch: Catch) -> Generator[None]:
 def _catch_of(address: str) -> Catch | None:
     own = [catch for catch in _catches if catch.has(address)] or _catches
     return own[-1] if own else None
+
+
+def is_caught() -> bool:
+    """Say whether what is sent now stays in the process."""
+    return bool(_catches)
+
+
+@cache
+def sqs_sender(address: str) -> SqsSender:
+    """Return this process's way to the queue of this URL or name."""
+    return SqsSender(address)
 
 
 class SqsSender:

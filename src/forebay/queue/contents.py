@@ -24,14 +24,13 @@ def size_bytes(message: Outgoing) -> int:
     """Return a message's size as SQS counts it: body, and each attribute's name, type and value."""
     size = _bytes(message.body)
     for name, (data_type, value) in message.attributes.items():
-        size += _bytes(name) + _bytes(data_type) + _bytes(value)
+        # Names and types are ASCII, or refused.
+        size += len(name) + len(data_type) + (len(value) if isinstance(value, bytes) else _bytes(value))
     return size
 
 
-def _bytes(value: str | bytes) -> int:
-    if isinstance(value, bytes) or value.isascii():
-        return len(value)
-    return len(value.encode("utf-8", "surrogatepass"))
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def forbidden_in(text: str) -> str | None:
@@ -40,14 +39,14 @@ def forbidden_in(text: str) -> str | None:
     return None if found is None else f"U+{ord(found[0]):04X}"
 
 
-def problem(message: Outgoing) -> Fault | None:
-    """Return why SQS would not take this message, or None."""
+def problem(message: Outgoing, size: int | None = None) -> Fault | None:
+    """Return why SQS would not take this message, or None. `size` is its size in bytes, where that is known."""
     if not message.body:
         return _refused("MissingParameter", "the body is empty")
     character = forbidden_in(message.body)
     if character is not None:
         return _refused("InvalidMessageContents", f"the body holds {character}, which SQS does not carry")
-    size = size_bytes(message)
+    size = size_bytes(message) if size is None else size
     if size > BODY_MAX_BYTES:
         return _refused("MessageTooLong", f"{size:,} bytes with attributes; SQS takes {BODY_MAX_BYTES:,}")
     if not 0 <= message.delay_s <= DELAY_MAX_S:

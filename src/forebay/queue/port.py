@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from forebay.errors import Fault
-from forebay.model import Message, MessageAttribute
+from forebay.errors import Fault, FaultKind
+from forebay.model import Message, MessageAttribute, hot_value
 
 BATCH_MAX = 10
 """Entries in one batch call, and messages in one receive (facts/sqs.md section 2)."""
@@ -30,6 +30,14 @@ BODY_MAX_BYTES = 1_048_576
 """The largest message, body and attributes together."""
 
 NOTHING_FAILED: Mapping[int, Fault] = {}
+
+NOT_TRIED = Fault(FaultKind.UNAVAILABLE, "NotTried", "others before it were not taken, so it was never sent")
+"""What became of a message that was given up before it was sent: it may be sent again without doubling it."""
+
+
+def is_fifo(address: str) -> bool:
+    """Say whether a queue's URL or name is that of a FIFO queue (facts/sqs.md section 2)."""
+    return address.endswith(".fifo")
 
 
 class Received(NamedTuple):
@@ -77,7 +85,7 @@ class Visibility(NamedTuple):
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Outgoing:
     """One message to send."""
 
