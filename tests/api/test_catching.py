@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from forebay.api.queue import Queue, enqueue_many
+from forebay.api.many import enqueue_many
+from forebay.api.queue import Queue
 from forebay.api.sending import caught_by
 from forebay.queue.port import Outgoing, Sent
 

@@ -20,7 +20,7 @@ from forebay.errors import FaultKind
 from forebay.model import MessageAttribute
 from forebay.queue.port import Outgoing
 from forebay.queue.resolve import ClientConfig
-from forebay.queue.sender import SqsSink
+from forebay.queue.sink import SqsSink
 
 WAVE_S = 6.0
 SLOW_SHARE = 0.2

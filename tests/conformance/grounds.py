@@ -27,8 +27,8 @@ from forebay.cloud.background import InThread
 from forebay.cloud.sqs_server import SqsServer
 from forebay.queue.port import Outgoing, Sent, Source
 from forebay.queue.resolve import ClientConfig
-from forebay.queue.sender import SqsSink
 from forebay.queue.signing import Credentials
+from forebay.queue.sink import SqsSink
 from forebay.queue.sqs import SqsSource
 from forebay.testing.conformance import Scenario
 from forebay.testing.conformance.boto3_source import Boto3Source

@@ -11,7 +11,7 @@ from forebay.queue.burial import buried_copy, read_redrive_policy
 from forebay.queue.contents import problem, size_bytes
 from forebay.queue.grants import QueueArn, statement
 from forebay.queue.port import BODY_MAX_BYTES, Outgoing
-from forebay.queue.sender import batches
+from forebay.queue.sink import batches
 
 TEXT = MessageAttribute("String", "v")
 

@@ -14,7 +14,7 @@ from tests.queue.wire_clients import ACCESS_KEY, REGION, SECRET_KEY, a_source, c
 
 from forebay.model import ERROR_ATTRIBUTE, MessageAttribute
 from forebay.queue.port import BODY_MAX_BYTES, Counts, Outgoing, Visibility
-from forebay.queue.sender import SqsSink
+from forebay.queue.sink import SqsSink
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

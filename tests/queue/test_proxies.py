@@ -20,7 +20,7 @@ from forebay.queue.direct import DirectTransport
 from forebay.queue.port import Outgoing
 from forebay.queue.proxied import ProxiedTransport
 from forebay.queue.resolve import ClientConfig, Location, Resolver
-from forebay.queue.sender import SqsSink
+from forebay.queue.sink import SqsSink
 from forebay.queue.sqs import SqsSource
 from forebay.queue.transport import Endpoint
 from forebay.queue.wire import SqsClient

@@ -253,7 +253,7 @@ import asyncio, sys
 from forebay.queue.port import Outgoing
 from forebay.queue.resolve import ClientConfig
 from forebay.queue.sqs import SqsSource
-from forebay.queue.sender import SqsSink
+from forebay.queue.sink import SqsSink
 from forebay.errors import QueueError
 
 async def main():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import sys
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 
@@ -19,7 +21,8 @@ from forebay.cloud.chaos import ChaosRule, Effect
 from forebay.cloud.sqs_server import SqsServer
 from forebay.errors import FaultKind
 from forebay.queue.port import NOT_TRIED, Outgoing, Sent
-from forebay.queue.sender import ATTEMPTS_MAX, LANES_MAX, Producer, SqsSink, close_private_loop
+from forebay.queue.sender import Producer, close_private_loop
+from forebay.queue.sink import ATTEMPTS_MAX, LANES_MAX, SqsSink
 from forebay.queue.wire import SqsClient
 
 pytestmark = pytest.mark.anyio
@@ -248,6 +251,22 @@ def test_each_event_loop_has_connections_of_its_own_and_closes_them(local: InThr
     results = [*asyncio.run(send_twice()), *asyncio.run(send_twice())]
 
     assert len(ids(results) - {None}) == 4
+
+
+def test_a_loop_that_has_ended_is_not_kept(local: InThread[SqsServer]) -> None:
+    """A script may call `asyncio.run` a thousand times."""
+    producer, _ = producer_of(local)
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
+    async def send() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        await producer.asend([Outgoing("x")])
+
+    asyncio.run(send())
+    asyncio.run(send())
+    gc.collect()
+
+    assert [loop() for loop in loops] == [None, None]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

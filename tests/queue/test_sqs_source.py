@@ -16,7 +16,7 @@ from forebay.cloud.sqs_server import SqsServer
 from forebay.errors import FaultKind, QueueError
 from forebay.model import ERROR_ATTRIBUTE, MessageAttribute
 from forebay.queue.port import BODY_MAX_BYTES, Counts, Outgoing, Visibility
-from forebay.queue.sender import SqsSink
+from forebay.queue.sink import SqsSink
 from forebay.queue.sqs import SqsSource
 
 pytestmark = pytest.mark.anyio

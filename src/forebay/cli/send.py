@@ -19,7 +19,7 @@ from forebay.model import JOB_ATTRIBUTE, MessageAttribute
 from forebay.queue.port import Outgoing
 
 if TYPE_CHECKING:
-    from forebay.queue.sender import SqsSink
+    from forebay.queue.sink import SqsSink
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -101,7 +101,7 @@ async def _open(address: str) -> SqsSink:
     """Return the way to the queue of this URL or name. Raises `QueueError` when there is none of that name."""
     from forebay.queue.calls import Caller
     from forebay.queue.resolve import ClientConfig
-    from forebay.queue.sender import SqsSink
+    from forebay.queue.sink import SqsSink
     from forebay.queue.wire import SqsClient
 
     client = SqsClient(Caller.from_config(address, ClientConfig.from_environment(os.environ)))

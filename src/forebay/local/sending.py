@@ -15,7 +15,7 @@ from forebay.local.port import ControlError
 from forebay.queue.calls import Caller
 from forebay.queue.port import Outgoing
 from forebay.queue.resolve import ClientConfig
-from forebay.queue.sender import SqsSink
+from forebay.queue.sink import SqsSink
 from forebay.queue.wire import SqsClient
 
 COUNT_MAX = 1_000_000
