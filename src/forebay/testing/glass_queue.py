@@ -12,8 +12,8 @@ import json
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from forebay.api.delivery import Delivery
 from forebay.api.durations import Duration
-from forebay.api.queue import Delivery
 from forebay.errors import QueueError
 from forebay.model import JOB_ATTRIBUTE
 from forebay.queue.faults import classify
