@@ -37,7 +37,7 @@ FAILURES: list[Outcome] = [Failed("app.Broken", "f00d"), TimedOut(30.0), Crashed
 
 
 def settled(outcome: Outcome, *, receive_count: int = 1, attempts: int = 5) -> object:
-    return settlement(outcome, receive_count=receive_count, attempts=attempts, rng=Random(1))
+    return settlement(outcome, count=receive_count, attempts=attempts, rng=Random(1))
 
 
 def test_only_a_success_deletes() -> None:

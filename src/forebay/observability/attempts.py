@@ -67,7 +67,7 @@ def started_fields(attempt: Attempt) -> dict[str, object]:
     return {
         "job": attempt.job,
         "message_id": message.message_id,
-        "attempt": message.receive_count,
+        "attempt": attempt.count,
         "queue": queue_name(message.source),
     }
 

@@ -51,6 +51,6 @@ QUEUE = {"queue": "the queue's name: the last part of its URL"}
 ATTEMPT = {
     "job": "the handler's name",
     "message_id": "SQS's id of the message",
-    "attempt": "which delivery of the message this is, counted by SQS from 1",
+    "attempt": "which attempt at the job this is, from 1: with retry='resend' exact, else as SQS counts deliveries",
     **QUEUE,
 }

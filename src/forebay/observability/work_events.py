@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forebay.observability.kinds import ATTEMPT, EventKind, Keep, Level
+from forebay.observability.kinds import ATTEMPT, QUEUE, EventKind, Keep, Level
 
 OUTCOMES = ("succeeded", "failed", "postponed", "rejected", "timed_out", "crashed", "continued", "interrupted")
 """The words for how an attempt ends, as in `attempt.finished` and the counts of `attempts.summary`."""
@@ -24,7 +24,7 @@ WORK = (
             **ATTEMPT,
             "outcome": "succeeded, failed, postponed, rejected, timed_out, crashed, continued or interrupted",
             "lasted_s": "how long the handler ran, in seconds",
-            "settlement": "what follows: delete, release, bury, park or none (the lease was lost)",
+            "settlement": "what follows: delete, release, resend, continue, bury, park or none (the lease was lost)",
             "delay_s": "how long the message stays hidden when given back, in seconds",
             "error": "the exception's type",
             "fingerprint": "equal for equal failures",
@@ -100,6 +100,35 @@ WORK = (
         },
         Keep.IMPORTANT,
         per_second=100,
+    ),
+    EventKind(
+        "message.continued",
+        Level.INFO,
+        "{message_id} - {job} goes on elsewhere from its checkpoint ({state_bytes} bytes)",
+        {**ATTEMPT, "state_bytes": "the size of its state"},
+        Keep.IMPORTANT,
+        per_second=100,
+    ),
+    EventKind(
+        "checkpoint.asked",
+        Level.WARNING,
+        "Asked {running} running attempts to go on elsewhere from their next checkpoint: {reason}",
+        {"running": "how many attempts were asked", "reason": "why"},
+        Keep.IMPORTANT,
+    ),
+    EventKind(
+        "checkpoint.unreadable",
+        Level.WARNING,
+        "{message_id} - somebody has rewritten this job on its way, so that its state cannot be read: it starts anew",
+        {**QUEUE, "message_id": "SQS's id of the message"},
+        Keep.IMPORTANT,
+    ),
+    EventKind(
+        "attempts.approximate",
+        Level.WARNING,
+        "{queue} is FIFO: attempts of {jobs} are counted by deliveries, for retry='resend' would break its order",
+        {**QUEUE, "jobs": "the jobs that ask for exact counts"},
+        Keep.IMPORTANT,
     ),
     EventKind(
         "message.duplicate",

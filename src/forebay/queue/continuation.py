@@ -15,9 +15,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from forebay.errors import Fault
 from forebay.model import ATTEMPT_ATTRIBUTE, CHECKPOINT_ATTRIBUTE, FIRST_SENT_ATTRIBUTE, Message, MessageAttribute
-from forebay.queue.contents import ATTRIBUTES_MAX, problem, size_bytes
+from forebay.queue.contents import ATTRIBUTES_MAX, size_bytes
 from forebay.queue.port import BODY_MAX_BYTES, Outgoing
 
 OURS = (CHECKPOINT_ATTRIBUTE, ATTEMPT_ATTRIBUTE, FIRST_SENT_ATTRIBUTE)
@@ -25,6 +24,7 @@ OURS = (CHECKPOINT_ATTRIBUTE, ATTEMPT_ATTRIBUTE, FIRST_SENT_ATTRIBUTE)
 _MEMBER = f'"{CHECKPOINT_ATTRIBUTE}":'
 _CUT_MAX_DIGITS = 7
 """A body has at most 1,048,576 characters."""
+_ATTEMPTS_TELLABLE = 999_999
 
 
 def spliced(body: str, state: str) -> tuple[str, int]:
@@ -66,9 +66,10 @@ def copy_of(message: Message, *, attempts: int, state: str | None, delay_s: int 
     return dated if size_bytes(dated) <= BODY_MAX_BYTES else copy
 
 
-def refusal(copy: Outgoing) -> Fault | None:
-    """Return why SQS would not take this copy, or None."""
-    return problem(copy)
+def has_room(message: Message) -> bool:
+    """Whether a copy of `message` with a count can be sent."""
+    copy = copy_of(message, attempts=_ATTEMPTS_TELLABLE, state=message.state)
+    return len(copy.attributes) <= ATTRIBUTES_MAX and size_bytes(copy) <= BODY_MAX_BYTES
 
 
 def obstacle(message: Message) -> str | None:

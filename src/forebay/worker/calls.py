@@ -28,11 +28,13 @@ from forebay.worker.vocabulary import (
     ProtectionAnswered,
     Released,
     Renewed,
+    Resend,
+    Resent,
     Unhold,
 )
 
 ProtectionCall = Hold | Unhold | LookAtProtection
-Call = Batch | Bury | Count | Hold | Unhold | LookAtProtection
+Call = Batch | Bury | Resend | Count | Hold | Unhold | LookAtProtection
 
 
 class Calls:
@@ -59,6 +61,8 @@ class Calls:
                 self._inbox.put(await self._batch(call))
             case Bury():
                 self._inbox.put(await self._burial(call))
+            case Resend():
+                self._inbox.put(await self._copy(call))
             case Count(source=key):
                 self._inbox.put(await self._count(key))
             case Hold() | Unhold() | LookAtProtection():
@@ -91,6 +95,13 @@ class Calls:
         except QueueError as error:
             return Buried(command.number, error.fault)
         return Buried(command.number)
+
+    async def _copy(self, command: Resend) -> Resent:
+        try:
+            await self._sources[command.source].resend(command.message)
+        except QueueError as error:
+            return Resent(command.number, error.fault)
+        return Resent(command.number)
 
     async def _count(self, key: str) -> Counted:
         try:

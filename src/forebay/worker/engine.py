@@ -22,8 +22,11 @@ from forebay.settings import WorkerSettings
 from forebay.worker.appetite import Appetite
 from forebay.worker.asking import Asking
 from forebay.worker.breaker import Breaker
+from forebay.worker.copies import Copies
 from forebay.worker.drain import Phase
+from forebay.worker.ending import Ending
 from forebay.worker.guarding import Guarding
+from forebay.worker.handing_on import HandingOn
 from forebay.worker.leasing import Leasing
 from forebay.worker.polling import Polling
 from forebay.worker.receiving import Receiving
@@ -47,6 +50,7 @@ from forebay.worker.vocabulary import (
     ReceiveFailed,
     Released,
     Renewed,
+    Resent,
     RoomChanged,
     StopNow,
     StopRequested,
@@ -87,11 +91,13 @@ class Engine:
         self._desk = desk = Desk(settings, rng, descriptions=dict.fromkeys(sources, Description()))
         self._polling = Polling(list(sources), visibility_s=settings.visibility_s, rng=rng)
         self._leasing = Leasing(desk, lost=lambda record, why: self._running.lease_lost(record, why))
-        self._settling = Settling(desk, self._leasing, self._polling)
+        self._settling = Settling(desk, self._leasing, self._polling, Copies(desk, self._polling))
         self._guarding = Guarding(desk, policy, limit_max_s=limit_max_s)
         self._rooms = Rooms(registry)
         self._breaker = Breaker(desk, (handler.name for handler in registry))
-        self._running = Running(desk, registry, self._rooms, self._breaker, self._settling, self._guarding)
+        self._handing_on = HandingOn(desk, self._guarding)
+        ending = Ending(desk, registry, self._breaker)
+        self._running = Running(desk, ending, self._rooms, self._handing_on, self._settling, self._guarding)
         self._starting = Starting(
             desk, registry, self._rooms, self._breaker, self._running, self._guarding, polls_open=self._polling.is_open
         )
@@ -120,7 +126,8 @@ class Engine:
             Deleted: self._settling.deleted,
             Renewed: self._receiving.renewed,
             Released: self._settling.released,
-            Buried: self._settling.buried,
+            Buried: self._settling.copied,
+            Resent: self._settling.copied,
             ReceiveFailed: self._receiving.failed,
             Described: self._receiving.described,
             ProtectionAnswered: self._protection_answered,
@@ -143,6 +150,7 @@ class Engine:
         self._leasing.tick(now)
         self._settling.tick(now)
         self._running.tick(now)
+        self._handing_on.tick(now)
         self._guarding.turn(now)
         self._starting.turn(now)
         self._asking.turn(now)
@@ -200,6 +208,7 @@ class Engine:
         instants = (
             self._leasing.wake_at,
             self._running.wake_at,
+            self._handing_on.wake_at,
             self._starting.wake_at,
             self._settling.wake_at,
             self._guarding.wake_at if not self._desk.is_stopping else None,
@@ -215,6 +224,7 @@ class Engine:
 
     def _protection_answered(self, event: ProtectionAnswered, now: float) -> None:
         self._guarding.answered(event.answer, now)
+        self._handing_on.protection_answered(now)
         if self.settings.protect == "always" and self._guarding.is_refused_for_good:
             self._stopping.begin(f"protection refused: {self._guarding.lasting_reason}", now, status=1)
 

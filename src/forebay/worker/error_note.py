@@ -25,10 +25,13 @@ def error_note(record: Record, reason: str, *, detail: str) -> Mapping[str, obje
     note: dict[str, object] = {
         "reason": reason,
         "job": record.attempt.job,
+        "attempt": record.attempt.count,
         "receive_count": message.receive_count,
         "message_id": message.message_id,
         "sent_at_ms": message.sent_at_ms,
     }
+    if message.first_sent_at_ms != message.sent_at_ms:
+        note["first_sent_at_ms"] = message.first_sent_at_ms
     if outcome is not None:
         note["outcome"] = WORDS[type(outcome)]
     if isinstance(outcome, Failed):

@@ -52,6 +52,10 @@ class Guarding:
     def is_refused_for_good(self) -> bool:
         return self._policy.is_unprotected_for_good
 
+    @property
+    def held_until(self) -> float | None:
+        return self._policy.held_until
+
     def is_held(self, now: float) -> bool:
         return self._policy.is_held(now)
 

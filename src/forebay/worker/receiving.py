@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 from forebay.errors import FaultKind
 from forebay.handlers.registry import Handler, Registry, Unroutable
-from forebay.model import Attempt, Message, Signals
+from forebay.model import CHECKPOINT_ATTRIBUTE, Attempt, Message, Signals
+from forebay.queue import continuation
 from forebay.settings import VISIBILITY_CEILING_S
 from forebay.worker.appetite import Appetite
 from forebay.worker.asking import Asking
@@ -77,14 +78,23 @@ class Receiving:
         self._limit_max_s = limit_max_s
         self._stop = stop
         self._next_number = 1
+        self._has_told_of_counting = False
 
     def described(self, event: Described, _now: float) -> None:
         source = self._polling.sources[event.source]
         source.is_described = True
         self._desk.descriptions[event.source] = event.description
+        if event.description.is_fifo:
+            self._tell_of_counting(event.source)
         if not event.description.may_renew:
             self._leasing.deny(event.source, "AccessDenied")
             self.lengthen(event.source)
+
+    def _tell_of_counting(self, key: str) -> None:
+        jobs = [handler.name for handler in self._registry if handler.retry == "resend"]
+        if jobs and not self._has_told_of_counting:
+            self._has_told_of_counting = True
+            self._desk.report("attempts.approximate", queue=queue_name(key), jobs=", ".join(jobs))
 
     def lengthen(self, key: str) -> None:
         """Without heartbeats a receive must hide its messages for as long as the longest job may take."""
@@ -117,18 +127,23 @@ class Receiving:
         known = desk.by_message.get(key)
         if known is not None and self._adopt(known, message, asked_at, anchor_at, visibility_s, now):
             return
+        body_bytes = message.body_bytes
+        if CHECKPOINT_ATTRIBUTE in message.attributes:
+            message = self._restored(message)
         handler = self._registry.route(message)
         is_routed = not isinstance(handler, Unroutable)
         limit_s = handler.limit_s if isinstance(handler, Handler) else 1.0
         name = handler.name if isinstance(handler, Handler) else "unroutable"
-        attempt = Attempt(self._next_number, name, message, limit_s, Signals())
+        is_exact = isinstance(handler, Handler) and handler.retry == "resend" and self._may_count(message)
+        ordinal = message.attempts_before + (1 if is_exact else message.receive_count)
+        attempt = Attempt(self._next_number, name, message, limit_s, Signals(), ordinal=ordinal)
         self._next_number += 1
         if is_routed:
             self._appetite.saw(message.source, name, now)
         needs_protection = is_routed and self._guarding.needs(limit_s)
         record = Record(
-            attempt, message.source, key, message.receipt, message.body_bytes, asked_at, visibility_s, 0.0,
-            needs_protection,
+            attempt, message.source, key, message.receipt, body_bytes, asked_at, visibility_s, 0.0,
+            needs_protection, is_counted_exactly=is_exact,
         )  # fmt: skip
         desk.records[attempt.number] = desk.waiting[attempt.number] = desk.by_message[key] = record
         desk.held_bytes += record.body_bytes
@@ -147,6 +162,20 @@ class Receiving:
             self._running.give_back(record, now)
         else:
             self._starting.add(record, now)
+
+    def _restored(self, message: Message) -> Message:
+        """Return the message as its producer wrote it, or as it came if that cannot be known: the job starts anew."""
+        restored = continuation.restored(message)
+        if restored is None:
+            self._desk.report("checkpoint.unreadable", queue=queue_name(message.source), message_id=message.message_id)
+            return message
+        return restored
+
+    def _may_count(self, message: Message) -> bool:
+        """Whether failed attempts at this message can be counted by sending it again."""
+        source = message.source
+        is_fifo = self._desk.descriptions[source].is_fifo or source in self._desk.copies_denied
+        return not is_fifo and continuation.has_room(message)
 
     def _adopt(
         self, record: Record, message: Message, asked_at: float, anchor_at: float, visibility_s: int, now: float

@@ -61,6 +61,8 @@ class Record:
     waits_since: float = 0.0
     """When it came to wait for its start."""
     deadline_at: float = 0.0
+    is_capped: bool = False
+    """Its deadline is earlier than was asked for: SQS ends the lease before."""
     is_limit_passed: bool = False
     is_interrupted: bool = False
     settlement: Settlement | None = None
@@ -70,7 +72,11 @@ class Record:
     is_settling_now: bool = False
     """A settling command is under way."""
     is_copied: bool = False
-    """The copy in the dead-letter queue is confirmed."""
+    """The copy in another queue, or in its own, is confirmed."""
+    is_counted_exactly: bool = False
+    """Its attempts are counted by copies (`retry="resend"`), not by deliveries."""
+    is_asked_to_go_on: bool = False
+    """It has been asked to go on elsewhere from its next checkpoint."""
     tries: int = 0
 
     @property
@@ -102,6 +108,8 @@ class Desk:
     held_bytes: int = 0
     is_stopping: bool = False
     """Nothing is received or started any more, for whatever reason."""
+    copies_denied: set[str] = field(default_factory=set[str])
+    """Sources that we may not send to."""
     uncounted: Uncounted = field(default_factory=Uncounted)
 
     @property
@@ -127,12 +135,12 @@ class Desk:
 
 
 def about(record: Record) -> dict[str, object]:
-    """Return the fields of every report about one delivery. `attempt` counts deliveries, as the handler sees it."""
+    """Return the fields of every report about one delivery. `attempt` is what the handler sees."""
     message = record.attempt.message
     return {
         "job": record.attempt.job,
         "message_id": message.message_id,
-        "attempt": message.receive_count,
+        "attempt": record.attempt.count,
         "queue": queue_name(record.source),
     }
 

@@ -3,15 +3,16 @@
 Rules kept here and nowhere else:
 
 1. Only a success deletes. Only a failed outcome or a rejection buries; a release never counts against a job.
-2. SQS keeps no note of ours on a message, so the only count is ApproximateReceiveCount, which counts releases too:
-   a job is given up when it fails and `receive_count >= attempts_max`.
+2. SQS keeps no note of ours on a message, so by default the only count is ApproximateReceiveCount, which counts
+   releases too. With `retry="resend"` the count travels with the copy that takes the place of a failed message, and is
+   exact. Either way a job is given up when it fails and has reached its limit.
 3. Delays grow exponentially with full jitter, in whole seconds, at least one (a release at once invites a hot loop)
    and never past SQS's 12 h ceiling.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, assert_never
 
@@ -45,7 +46,19 @@ class SettleByBurial:
     reason: str
 
 
-Settlement = SettleByDelete | SettleByRelease | SettleByBurial
+@dataclass(frozen=True, slots=True)
+class SettleByResend:
+    """Send it again, to be seen after `delay_s`, then delete this delivery. `is_retry`: after a failed attempt."""
+
+    delay_s: float
+    is_retry: bool
+    attempts: int
+    """Attempts that are counted by now."""
+    state: str | None = field(repr=False)
+    """What the job goes on from (JSON)."""
+
+
+Settlement = SettleByDelete | SettleByRelease | SettleByBurial | SettleByResend
 
 DELETE = SettleByDelete()
 GIVE_BACK = SettleByRelease(0.0, is_retry=False)
@@ -61,13 +74,15 @@ def backoff_edge_s(failures: int, *, first_s: float = BACKOFF_FIRST_S, ceiling_s
     return float(min(first_s * 2.0 ** min(failures - 1, 30), ceiling_s))  # 2**30: past any ceiling, short of overflow
 
 
-def retry_delay_s(receive_count: int, rng: Random) -> float:
+def retry_delay_s(
+    count: int, rng: Random, *, first_s: float = BACKOFF_FIRST_S, ceiling_s: float = BACKOFF_CEILING_S
+) -> float:
     """Draw the delay before the next attempt: whole seconds from 1 to the back-off's edge."""
-    return float(max(1, ceil(rng.random() * backoff_edge_s(max(1, receive_count)))))
+    return float(max(1, ceil(rng.random() * backoff_edge_s(max(1, count), first_s=first_s, ceiling_s=ceiling_s))))
 
 
 def attempts_allowed(*, attempts_max: int | None, receive_count_max: int | None) -> int:
-    """Return how many deliveries a job gets before a failure is final.
+    """Return how many deliveries (or attempts, where they are counted exactly) a job gets before a failure is final.
 
     `attempts_max` is the job's own setting. Without one it is 5, or the queue's maxReceiveCount when that is smaller.
     """
@@ -76,21 +91,32 @@ def attempts_allowed(*, attempts_max: int | None, receive_count_max: int | None)
     return min(ATTEMPTS_DEFAULT, receive_count_max or ATTEMPTS_DEFAULT)
 
 
-def settlement(outcome: Outcome, *, receive_count: int, attempts: int, rng: Random) -> Settlement:
-    """Return what to do with a delivery whose attempt ended in `outcome`."""
+def settlement(
+    outcome: Outcome,
+    *,
+    count: int,
+    attempts: int,
+    rng: Random,
+    backoff_s: tuple[float, float] = (BACKOFF_FIRST_S, BACKOFF_CEILING_S),
+    unit: str = "delivery",
+) -> SettleByDelete | SettleByRelease | SettleByBurial:
+    """Return what to do with a delivery whose attempt, the job's `count`-th, ended in `outcome`."""
+    first_s, ceiling_s = backoff_s
     match outcome:
         case Succeeded():
             return DELETE
         case Rejected(reason=reason):
             return SettleByBurial(reason)
         case Postponed(delay_s=delay_s):
-            return SettleByRelease(delay_s if delay_s is not None else retry_delay_s(receive_count, rng), is_retry=True)
+            if delay_s is None:
+                delay_s = retry_delay_s(count, rng, first_s=first_s, ceiling_s=ceiling_s)
+            return SettleByRelease(delay_s, is_retry=True)
         case Interrupted() | Continued():
             return GIVE_BACK
         case Failed() | TimedOut() | Crashed():
-            if receive_count >= attempts:
-                return SettleByBurial(f"{describe(outcome)} on delivery {receive_count} of {attempts}")
-            return SettleByRelease(retry_delay_s(receive_count, rng), is_retry=True)
+            if count >= attempts:
+                return SettleByBurial(f"{describe(outcome)} on {unit} {count} of {attempts}")
+            return SettleByRelease(retry_delay_s(count, rng, first_s=first_s, ceiling_s=ceiling_s), is_retry=True)
         case _:
             assert_never(outcome)
 

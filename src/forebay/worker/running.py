@@ -1,4 +1,4 @@
-"""Attempts from their start to their end: how long they may run, and what their end leads to.
+"""Attempts from their start to their end: how long they may run, and when they leave their slot.
 
 Rules kept here and nowhere else:
 
@@ -9,25 +9,13 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-import sys
-
 from forebay.handlers.executor import Ended
-from forebay.handlers.registry import Registry
-from forebay.model import Attempt, Interrupted, Outcome, Succeeded, TimedOut
-from forebay.settings import VISIBILITY_CEILING_S
-from forebay.worker.breaker import Breaker
+from forebay.model import Attempt, TimedOut
+from forebay.worker.ending import Ending
 from forebay.worker.guarding import Guarding
-from forebay.worker.ledger import Column
+from forebay.worker.handing_on import HandingOn, capped
 from forebay.worker.records import Desk, Record, State, about
-from forebay.worker.retry import (
-    SettleByBurial,
-    SettleByDelete,
-    SettleByRelease,
-    Settlement,
-    attempts_allowed,
-    retry_delay_s,
-    settlement,
-)
+from forebay.worker.retry import SettleByRelease
 from forebay.worker.rooms import Rooms
 from forebay.worker.settling import Settling
 from forebay.worker.timers import Timers
@@ -40,16 +28,16 @@ class Running:
     def __init__(
         self,
         desk: Desk,
-        registry: Registry,
+        ending: Ending,
         rooms: Rooms,
-        breaker: Breaker,
+        handing_on: HandingOn,
         settling: Settling,
         guarding: Guarding,
     ) -> None:
         self._desk = desk
-        self._registry = registry
+        self._ending = ending
         self._rooms = rooms
-        self._breaker = breaker
+        self._handing_on = handing_on
         self._settling = settling
         self._guarding = guarding
         self._deadlines = Timers()
@@ -69,13 +57,16 @@ class Running:
         attempt = record.attempt
         record.state = State.RUNNING
         record.started_at = now
-        # Near the 12 h ceiling the lease ends before the limit would.
-        record.deadline_at = min(now + attempt.limit_s, record.received_at + VISIBILITY_CEILING_S)
-        attempt.signals.deadline_at = record.deadline_at
         del self._desk.waiting[attempt.number]
         self._desk.running += 1
-        self._deadlines.set(attempt.number, record.deadline_at)
+        self._set_deadline(record, now + attempt.limit_s)
         return attempt
+
+    def _set_deadline(self, record: Record, at: float) -> None:
+        # Near the 12 h ceiling the lease ends before the limit would.
+        record.deadline_at = record.attempt.signals.deadline_at = capped(record, at)
+        self._deadlines.set(record.number, record.deadline_at)
+        self._handing_on.watch(record)
 
     # ── ending ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -94,44 +85,16 @@ class Running:
             desk.commands.append(Conclude(conclusions))
 
     def _end(self, record: Record, ended: Ended, now: float) -> Conclusion:
-        outcome = self._as_interrupted(record, ended.outcome)
-        record.outcome = outcome
-        attempt = record.attempt
+        end = self._ending.of(record, ended, now)
+        record.outcome = end.outcome
         if record.state is State.RUNNING:
             self.leave_slot(record)
-        description = self._desk.descriptions[record.source]
-        self._breaker.ended(attempt.job, attempt.number, outcome, now)
-        attempts = self._attempts(record)
-        what = settlement(outcome, receive_count=attempt.message.receive_count, attempts=attempts, rng=self._desk.rng)
-        if record.is_forfeited and not isinstance(what, SettleByRelease):
-            what = SettleByRelease(retry_delay_s(attempt.message.receive_count, self._desk.rng), is_retry=True)
-        word, delay_s, column = _in_words(what)
-        if word == "bury" and description.dead_letter is None:
-            word = "park"
         if record.is_lease_lost:
-            word = "none"
             self._settling.drop(record, "lease_lost")
         else:
-            self.retry_hidden_until = max(self.retry_hidden_until, now + delay_s)
-            self._settling.begin(record, what, column, now=now)
-        return Conclusion(attempt, outcome, ended.lasted_s, word, delay_s)
-
-    def _attempts(self, record: Record) -> int:
-        """Return how many deliveries the message gets before a failure is final."""
-        uncounted, job = self._desk.uncounted, record.attempt.job
-        if job in self._breaker.suspected:
-            uncounted.add(record.key)
-            return sys.maxsize  # It is not the message's fault.
-        return uncounted.of(record.key) + attempts_allowed(
-            attempts_max=self._registry[job].attempts_max,
-            receive_count_max=self._desk.descriptions[record.source].receive_count_max,
-        )
-
-    def _as_interrupted(self, record: Record, outcome: Outcome) -> Outcome:
-        """What ends with an exception after our stop told it to is our doing, not its failure."""
-        if record.is_interrupted and not isinstance(outcome, Succeeded | TimedOut | Interrupted):
-            return Interrupted()
-        return outcome
+            self.retry_hidden_until = max(self.retry_hidden_until, now + end.delay_s)
+            self._settling.begin(record, end.settlement, end.column, now=now)
+        return Conclusion(record.attempt, end.outcome, ended.lasted_s, end.word, end.delay_s)
 
     def leave_slot(self, record: Record) -> None:
         """The attempt has finished (or will not start): its slot and its bytes are free."""
@@ -141,6 +104,7 @@ class Running:
             desk.running -= 1
             self._rooms.ended(record.attempt)
             self._deadlines.cancel(number)
+            self._handing_on.forget(record)
         else:
             assert record.state is State.WAITING, record.state
             del desk.waiting[number]
@@ -179,9 +143,7 @@ class Running:
         record = self._desk.records.get(event.number)
         if record is None or record.state is not State.RUNNING or record.is_limit_passed:
             return
-        record.deadline_at = min(now + event.limit_s, record.received_at + VISIBILITY_CEILING_S)
-        record.attempt.signals.deadline_at = record.deadline_at
-        self._deadlines.set(event.number, record.deadline_at)
+        self._set_deadline(record, now + event.limit_s)
         if record.needs_protection:
             self._guarding.took(record, now)
 
@@ -206,14 +168,3 @@ class Running:
 def stuck(record: Record, now: float) -> Stuck:
     """Return what is told of code that does not end."""
     return Stuck(record.number, record.attempt.job, {**about(record), "ran_s": round(now - record.started_at, 3)})
-
-
-def _in_words(what: Settlement) -> tuple[str, float, Column]:
-    """Return a settlement's word, its delay in seconds, and the ledger's column that it leads to."""
-    match what:
-        case SettleByDelete():
-            return "delete", 0.0, "succeeded"
-        case SettleByRelease(delay_s=delay_s, is_retry=is_retry):
-            return "release", delay_s, "retried" if is_retry else "released"
-        case SettleByBurial():
-            return "bury", 0.0, "buried"

@@ -5,8 +5,9 @@ Rules kept here and nowhere else:
 1. Nothing is settled without trust in its lease; what lost it meanwhile is counted as lost.
 2. A release waits for a renewal that is under way, and, when we are stopping, for every poll of ours on that source
    to end: an open poll would take it again. One that was abandoned is outlasted.
-3. A copy in the dead-letter queue is confirmed before the original is deleted. With no such queue nothing is
-   deleted: the message is parked, hidden for as long as SQS allows, and reported once.
+3. A copy (in the dead-letter queue, or in its own queue to go on elsewhere) is confirmed before the original is
+   deleted. With no dead-letter queue nothing is deleted: the message is parked, hidden for as long as SQS allows, and
+   reported once. A copy in its own queue that is never taken is replaced by a release.
 4. What fails and may succeed later is tried again for as long as the lease is trusted.
 """
 
@@ -15,15 +16,15 @@ from __future__ import annotations
 from forebay.errors import Fault, FaultKind
 from forebay.model import Outcome, Succeeded
 from forebay.settings import VISIBILITY_CEILING_S
-from forebay.worker.error_note import error_note
+from forebay.worker.copies import Copies
 from forebay.worker.leasing import Leasing
 from forebay.worker.ledger import Column
 from forebay.worker.memory import Memory
 from forebay.worker.polling import Polling
 from forebay.worker.records import Desk, Record, State, about, queue_name
-from forebay.worker.retry import SettleByBurial, SettleByDelete, SettleByRelease, Settlement
+from forebay.worker.retry import SettleByBurial, SettleByDelete, SettleByRelease, SettleByResend, Settlement
 from forebay.worker.timers import Timers
-from forebay.worker.vocabulary import Buried, Bury, Delete, Deleted, Entry, Release, Released
+from forebay.worker.vocabulary import Buried, Delete, Deleted, Entry, Release, Released, Resent
 
 RETRY_FIRST_S = 0.1
 RETRY_CEILING_S = 5.0
@@ -37,10 +38,12 @@ class Settling:
         desk: Desk,
         leasing: Leasing,
         polling: Polling,
+        copies: Copies,
     ) -> None:
         self._desk = desk
         self._leasing = leasing
         self._polling = polling
+        self._copies = copies
         self._again = Timers()
         self._held_back: dict[int, Record] = {}
         self._deletes: dict[str, list[Entry]] = {}
@@ -92,11 +95,9 @@ class Settling:
         if isinstance(settlement, SettleByDelete) or record.is_copied:
             record.is_settling_now = True
             self._deletes.setdefault(record.source, []).append(Entry(record.number, record.receipt))
-        elif isinstance(settlement, SettleByBurial):
+        elif isinstance(settlement, SettleByBurial | SettleByResend):
             record.is_settling_now = True
-            error = error_note(record, settlement.reason, detail=self._desk.settings.dead_letter_detail)
-            message = record.attempt.message
-            self._desk.commands.append(Bury(record.source, record.number, message, error))
+            self._desk.commands.append(self._copies.command(record, settlement, now))
         else:
             assert isinstance(settlement, SettleByRelease), settlement
             if self._must_wait(record):
@@ -142,7 +143,8 @@ class Settling:
 
     def adopt(self, record: Record, now: float) -> None:
         """The record's message came again while it was being settled; settle the newest delivery instead."""
-        if isinstance(record.settlement, SettleByBurial) and not record.is_copied and record.is_settling_now:
+        is_copy = isinstance(record.settlement, SettleByBurial | SettleByResend)
+        if is_copy and not record.is_copied and record.is_settling_now:
             return  # The copy is under way; the delete that follows uses the newest receipt.
         self._again.cancel(record.number)
         record.is_settling_now = False  # What is under way carries the old receipt; its answer says nothing.
@@ -229,29 +231,36 @@ class Settling:
                 self._report_failure(record, "ChangeMessageVisibility", fault)
                 self._try_again(record, now)
 
-    def buried(self, event: Buried, now: float) -> None:
+    def copied(self, event: Buried | Resent, now: float) -> None:
         record = self._desk.records.get(event.number)
-        if record is None or not isinstance(record.settlement, SettleByBurial) or not record.is_settling_now:
+        if record is None or not record.is_settling_now:
+            return
+        settlement = record.settlement
+        if not isinstance(settlement, SettleByBurial if isinstance(event, Buried) else SettleByResend):
             return
         record.is_settling_now = False
-        fault = event.fault
-        if fault is None:
-            record.is_copied = True
-            self._desk.report(
-                "message.buried",
-                **about(record),
-                reason=record.settlement.reason,
-            )
-            record.tries = 0
-            if record.is_lease_lost or now >= record.trusted_until:
-                self.lost(record, "expired after its copy was made")
-            else:
-                self._act(record, now)
-        elif fault.kind.is_transient or fault.kind is FaultKind.CREDENTIALS:
-            self._report_failure(record, "SendMessage to the dead-letter queue", fault)
-            self._try_again(record, now)
+        if event.fault is not None:
+            self._copy_failed(record, settlement, event.fault, now)
+            return
+        self._copies.confirmed(record, settlement)
+        if record.is_lease_lost or now >= record.trusted_until:
+            self.lost(record, "expired after its copy was made")
         else:
+            self._act(record, now)
+
+    def _copy_failed(
+        self, record: Record, settlement: SettleByBurial | SettleByResend, fault: Fault, now: float
+    ) -> None:
+        if fault.kind.is_transient or fault.kind is FaultKind.CREDENTIALS:
+            to = "" if isinstance(settlement, SettleByResend) else " to the dead-letter queue"
+            self._report_failure(record, f"SendMessage{to}", fault)
+            self._try_again(record, now)
+        elif isinstance(settlement, SettleByBurial):
             self._park(record, f"the dead-letter queue does not take it: {fault.code}", now)
+        else:
+            record.settlement = released = self._copies.denied(record, fault, settlement)
+            record.column = "retried" if released.is_retry else "released"
+            self._act(record, now)
 
     def _report_failure(self, record: Record, operation: str, fault: Fault) -> None:
         event = "permission.missing" if fault.kind is FaultKind.DENIED else "settle.failed"

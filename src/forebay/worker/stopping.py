@@ -58,7 +58,7 @@ class Stopping:
         )
         for record in desk.records.values():
             if record.state is State.RUNNING:
-                desk.commands.append(Notify(record.attempt, stopping=True))
+                desk.commands.append(Notify(record.attempt, stopping=True, hand_on=True))
 
     def hurry(self, reason: str, now: float) -> None:
         """Leave within a second."""
