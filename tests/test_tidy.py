@@ -23,7 +23,7 @@ GENERATED = re.compile(r"^(\.git|\.venv.*|\..*_cache|\.hypothesis|\.benchmarks|_
 MODULE_LINES_MAX = 250
 TEST_MODULE_LINES_MAX = 500
 LONGER_MODULES: dict[str, tuple[int, str]] = {
-    "src/forebay/observability/events.py": (270, "the catalogue of events; it is read like a table"),
+    "src/forebay/observability/events.py": (290, "the catalogue of events; it is read like a table"),
     "src/forebay/testing/world_checks.py": (290, "the invariants, all in one place so that none is overlooked"),
     "src/forebay/testing/world_service.py": (260, "the simulated service: one method for each call"),
     "src/forebay/rules/ecs_vocabulary.py": (310, "a list of small values with no behaviour; it is read like a table"),

@@ -8,9 +8,9 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
@@ -23,6 +23,7 @@ from forebay.queue.sqs import SqsSource
 from forebay.worker.receiving import REFUSALS
 from forebay.worker.vocabulary import Exit
 
+_T = TypeVar("_T")
 Watch = Callable[[Stoppable], Coroutine[Any, Any, None]]
 """Waits for a reason to stop and tells whoever can obey."""
 
@@ -42,26 +43,31 @@ class _Opening:
         self.stop(reason)
 
 
+async def unless_stopped(watch: Watch, work: Callable[[], Awaitable[_T]]) -> _T | str:
+    """Return the result of `work`, or why it was given up: a request to stop came first."""
+    opening = _Opening()
+    done: list[_T] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch, opening)
+        with opening.scope:
+            done.append(await work())
+        tasks.cancel_scope.cancel()
+    return done[0] if opening.reason is None else opening.reason
+
+
 async def sources_or_exit(
     options: RunOptions, reporter: Reporter, opened: AsyncExitStack, watch: Watch
 ) -> dict[str, SqsSource] | Exit:
     """Make a source for each queue, or say how the run ends without any."""
-    sources: dict[str, SqsSource] = {}
-    refusal: QueueError | None = None
-    opening = _Opening()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch, opening)
-        with opening.scope:
-            try:
-                sources = await open_sources(options, reporter, opened)
-            except QueueError as error:
-                refusal = error
-        tasks.cancel_scope.cancel()
-    if opening.reason is not None:
-        return Exit(0, opening.reason, code_still_runs=False)
-    if refusal is not None:
-        return Exit(1, _reason(refusal.fault), code_still_runs=False)
-    return sources
+
+    async def look_up() -> dict[str, SqsSource] | Exit:
+        try:
+            return await open_sources(options, reporter, opened)
+        except QueueError as error:
+            return Exit(1, _reason(error.fault), code_still_runs=False)
+
+    found = await unless_stopped(watch, look_up)
+    return Exit(0, found, code_still_runs=False) if isinstance(found, str) else found
 
 
 def _reason(fault: Fault) -> str:

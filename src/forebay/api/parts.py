@@ -19,6 +19,7 @@ from forebay.api.options import RunOptions
 from forebay.clock import Clock
 from forebay.errors import QueueError
 from forebay.handlers.executor import Executor
+from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.on_loop import LoopExecutor
 from forebay.handlers.on_thread import ThreadExecutor
 from forebay.handlers.registry import Registry
@@ -68,11 +69,11 @@ async def look_up(client: SqsClient, name: str, reporter: Reporter) -> str:
         pause_s = min(pause_s * 2, 3.0)
 
 
-def executors_for(registry: Registry, slots: int) -> dict[str, Executor]:
-    """Make the executors that the declared jobs need, and no other."""
+def executors_for(registry: Registry, slots: int, loop: LoopThread | None = None) -> dict[str, Executor]:
+    """Make the executors that the declared jobs need, and no other. `loop` is where coroutines run."""
     kinds = {handler.runs for handler in registry}
     makers: Mapping[str, Callable[[], Executor]] = {
-        "loop": lambda: LoopExecutor(registry),
+        "loop": lambda: LoopExecutor(registry, thread=loop),
         "thread": lambda: ThreadExecutor(registry, slots),
     }
     return {kind: makers[kind]() for kind in sorted(kinds)}

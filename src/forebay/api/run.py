@@ -14,6 +14,7 @@ import logging
 import random
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -21,12 +22,16 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from forebay import platform
+from forebay.api.hosting import Hosting
+from forebay.api.lifespan import HookFailed
 from forebay.api.opening import Watch, sources_or_exit
 from forebay.api.options import RunOptions
 from forebay.api.parts import executors_for, identity_of, protection_for
 from forebay.api.run_fields import bug_fields, has_uvloop, nothing_received, started_fields, stopped_fields
 from forebay.api.signals import Stoppable, StopSignals
 from forebay.clock import Clock, SystemClock
+from forebay.handlers.frames import without_ours
+from forebay.handlers.loop_thread import LoopThread
 from forebay.observability.health import HealthState
 from forebay.observability.health_server import HealthServer
 from forebay.observability.kinds import Keep
@@ -116,7 +121,7 @@ async def serve_worker(worker: Worker, options: RunOptions, *, stop: Stop | None
             worker.stop("asked to stop")
 
     async with AsyncExitStack() as opened:
-        stopped = await _work(worker, options, reporter, clock, opened, obey)
+        stopped = await _work(worker, options, reporter, clock, opened, obey, _log_hook)
     reporter.close()
     return stopped.status
 
@@ -143,7 +148,7 @@ async def _run(
     leave_within_s: float | None,
 ) -> Stopped:
     async with AsyncExitStack() as opened:
-        stopped = await _work(worker, options, reporter, clock, opened, signals.obey)
+        stopped = await _work(worker, options, reporter, clock, opened, signals.obey, _print_hook)
     if leave_within_s is not None:
         platform.leave_within(leave_within_s, stopped.status)
     return stopped
@@ -156,6 +161,7 @@ async def _work(
     clock: Clock,
     opened: AsyncExitStack,
     watch: Watch,
+    show: Callable[[HookFailed], None],
 ) -> Stopped:
     settings = options.settings
     registry = worker.registry
@@ -170,6 +176,13 @@ async def _work(
         reporter.report("worker.stopped", nothing_received(sources))
         return Stopped(sources.status, sources.reason, code_still_runs=False)
     worker.home.works(list(sources))  # What a handler enqueues goes to the queue that is being worked.
+    loop = LoopThread()
+    hosting = Hosting(worker.lifespan, loop, reporter, clock, show=show)
+    watch = hosting.heard_by(watch)
+    refused = await hosting.start_or_exit(watch, health)
+    if refused is not None:
+        reporter.report("worker.stopped", nothing_received(refused))
+        return Stopped(refused.status, refused.reason, refused.code_still_runs)
     policy = Policy(
         mode=settings.protect,
         linger_s=settings.protection_linger_s,
@@ -177,7 +190,7 @@ async def _work(
         rng=rng,
         is_available=protection is not None,
     )
-    places = executors_for(registry, settings.slots)
+    places = executors_for(registry, settings.slots, loop)
     engine = Engine(settings, registry, list(sources), policy=policy, rng=rng)
     driver = Driver(
         engine, registry, sources, places, protection, reporter, clock, health=health, stop_hint=_stop_hint()
@@ -188,8 +201,11 @@ async def _work(
     if protection is None and settings.protect != "never":
         reporter.report("protection.absent", {})
     ended = await _drive(driver, watch, reporter)
+    if not ended.code_still_runs:
+        await hosting.stop(watch, health, drain_s=settings.drain_s)
     for place in places.values():
         place.close(wait_s=0.0 if ended.code_still_runs else HANDLERS_END_S)
+    loop.close(wait_s=0.0 if ended.code_still_runs else HANDLERS_END_S)
     reporter.report("worker.stopped", stopped_fields(engine, ended, sources, clock.now() - started_at))
     return Stopped(ended.status, ended.reason, ended.code_still_runs)
 
@@ -208,6 +224,16 @@ async def _drive(driver: Driver, watch: Watch, reporter: Reporter) -> Exit:
             traceback.print_exc()
         return Exit(EXIT_BUG, "a bug in Forebay", code_still_runs=True)
     return ended[0]
+
+
+def _print_hook(failed: HookFailed) -> None:
+    """Show the user's traceback as that of a TARGET which cannot be imported."""
+    sys.stderr.write("".join(traceback.format_exception(without_ours(failed.error))))
+    sys.stderr.flush()
+
+
+def _log_hook(failed: HookFailed) -> None:
+    logging.getLogger("forebay").error("%s raised", failed.hook, exc_info=without_ours(failed.error))
 
 
 def _stop_hint() -> str | None:

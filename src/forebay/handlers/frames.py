@@ -38,6 +38,14 @@ def places_of(traceback: TracebackType | None) -> list[Place]:
     return list(dropwhile(_is_ours, places))
 
 
+def without_ours(error: BaseException) -> BaseException:
+    """Return the error with its traceback beginning at the first frame that is not ours."""
+    traceback = error.__traceback__
+    while traceback is not None and _is_ours((traceback.tb_frame.f_code, traceback.tb_lineno)):
+        traceback = traceback.tb_next
+    return error.with_traceback(traceback)
+
+
 def places_of_running(frame: FrameType | None) -> list[Place]:
     """Return the frames of running code, outermost first, from the first that is neither ours nor the runtime's."""
     places: list[Place] = []

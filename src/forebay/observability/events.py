@@ -65,6 +65,17 @@ _WORKER = (
     ),
     EventKind("worker.note", Level.WARNING, "{note}", {**QUEUE, "note": "what the operator should know"}, Keep.VITAL),
     EventKind(
+        "hook.failed",
+        Level.ERROR,
+        "{hook} raised {error}[ at {frames}]",
+        {
+            "hook": "the start or stop hook, by the name of its function",
+            "error": "the exception's type",
+            "frames": "where it was raised: file:line function, innermost last",
+        },
+        keep=Keep.IMPORTANT,
+    ),
+    EventKind(
         "drain.started",
         Level.INFO,
         "Stopping ({reason}): {running} running[, {waiting} waiting], at most {limit_s} s"

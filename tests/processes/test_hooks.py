@@ -1,0 +1,137 @@
+"""Start and stop hooks of real workers: before all work and after it, in time, and never on the control loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.processes.harness import Sqs, WorkerProcess, assert_exact, running
+
+pytestmark = pytest.mark.processes
+
+SHOP = """
+import asyncio, logging, threading
+from collections.abc import AsyncIterator, Iterator
+from forebay import Context, Depends, Worker
+
+log = logging.getLogger("shop")
+worker = Worker("shop")
+control = threading.main_thread()
+
+def note(what):
+    log.warning(what, extra={"on_control_loop": threading.current_thread() is control})
+
+class Db: ...
+
+@worker.on_start
+async def open_db() -> AsyncIterator[Db]:
+    note("db opens")
+    yield Db()
+    note("db closes")
+
+@worker.on_start
+def warm_up(db: Db) -> None:
+    note("warm up")
+
+@worker.on_stop
+def flush() -> None:
+    note("flush")
+
+@worker.around_attempt
+async def traced(ctx: Context) -> AsyncIterator[None]:
+    note("before")
+    yield
+    note("after")
+
+def plain() -> Iterator[str]:
+    note("dependency")
+    yield "plain"
+    note("clean-up")
+
+async def asynchronous(one: str = Depends(plain)) -> str:
+    note("asynchronous dependency")
+    return one
+
+@worker.job
+def on_thread(ctx: Context, one: str = Depends(asynchronous), db: Db = Depends(open_db)) -> None:
+    assert ctx.shared(Db) is db
+    note("handler")
+
+@worker.job
+async def on_loop(ctx: Context, one: str = Depends(asynchronous), db: Db = Depends(open_db)) -> None:
+    assert ctx.shared(Db) is db
+    note("handler")
+"""
+
+
+def notes(worker: WorkerProcess) -> list[str]:
+    return [line["message"] for line in worker.events("log") if line["logger"] == "shop"]
+
+
+@pytest.mark.parametrize("job", ["on_thread", "on_loop"])
+def test_everything_of_the_users_runs_in_order_and_nothing_of_it_on_the_control_loop(
+    sqs: Sqs, tmp_path: Path, job: str
+) -> None:
+    (tmp_path / "jobs.py").write_text(SHOP)
+    queue = sqs.queue()
+    sqs.send(queue, {}, job=job)
+    with running(sqs, [queue], "--exit-when-empty", target="jobs", folder=tmp_path) as worker:
+        assert worker.wait() == 0, worker.errors
+
+    assert notes(worker) == [
+        "db opens", "warm up",
+        "before", "dependency", "asynchronous dependency", "handler", "clean-up", "after",
+        "flush", "db closes",
+    ]  # fmt: skip
+    assert not any(line["on_control_loop"] for line in worker.events("log") if line["logger"] == "shop")
+    events = [line["event"] for line in worker.lines]
+    assert events.index("worker.started") < events.index("attempt.started")
+    assert events[-1] == "worker.stopped"
+    assert_exact(worker.ledger)
+
+
+def test_a_start_hook_that_raises_ends_the_worker_with_its_traceback_and_nothing_received(
+    sqs: Sqs, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs.py").write_text(
+        SHOP + "\n@worker.on_start\ndef broken() -> None:\n    raise ConnectionError('to whom it may concern')\n"
+    )
+    queue = sqs.queue()
+    sqs.send(queue, {}, job="on_loop")
+    with running(sqs, [queue], target="jobs", folder=tmp_path) as worker:
+        status = worker.wait()
+
+    assert status == 1
+    assert "in broken\n    raise ConnectionError('to whom it may concern')" in worker.errors
+    assert "forebay/api" not in worker.errors
+    assert notes(worker) == ["db opens", "warm up", "flush", "db closes"]
+    [failed] = worker.events("hook.failed")
+    assert (failed["hook"], failed["error"]) == ("start hook 'broken'", "ConnectionError")
+    assert "concern" not in "\n".join(worker.raw)
+    assert worker.ledger["received"] == 0
+    assert worker.ledger["reason"] == "start hook 'broken' raised ConnectionError"
+    assert sqs.counts(queue) == (1, 0, 0)
+
+
+def test_a_request_to_stop_does_not_wait_for_start_hooks(sqs: Sqs, tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(
+        SHOP + "\n@worker.on_start\ndef slow() -> None:\n    note('waits')\n    threading.Event().wait()\n"
+    )
+    with running(sqs, [sqs.queue()], target="jobs", folder=tmp_path) as worker:
+        worker.wait_line("log", message="waits")
+        worker.signal()
+
+        assert worker.wait() == 0, worker.errors
+    assert worker.ledger["received"] == 0
+
+
+def test_a_stop_hook_that_does_not_end_keeps_the_worker_for_the_drain_and_no_longer(sqs: Sqs, tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(
+        SHOP + "\n@worker.on_stop\ndef slow() -> None:\n    note('waits')\n    threading.Event().wait()\n"
+    )
+    with running(sqs, [sqs.queue()], "--drain", "1", target="jobs", folder=tmp_path) as worker:
+        worker.wait_line("worker.started")
+        worker.signal()
+
+        assert worker.wait() == 0, worker.errors
+    assert [line["error"] for line in worker.events("hook.failed")] == ["TimeoutError"]
