@@ -9,6 +9,7 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -48,6 +49,14 @@ class Declared:
         """Return the body that carries these arguments. Raises `JobError` when they do not fit."""
         if not arguments:
             return "{}"
+        return self._ready().write(arguments)
+
+    async def get_ready(self) -> None:
+        """Read the annotations, in a thread: the first time costs tenths of a second. Raises `JobError`."""
+        if self._arguments is None and self.signature.parameters:
+            await asyncio.to_thread(self._ready)
+
+    def _ready(self) -> Arguments:
         if self._arguments is None:
             from forebay.api.arguments import Arguments
 
@@ -58,7 +67,7 @@ class Declared:
                     "what stands behind it, or send the envelope as a body"
                 )
             self._arguments = Arguments(self.signature)
-        return self._arguments.write(arguments)
+        return self._arguments
 
     def handler(self, *, is_default: bool = False) -> Handler:
         """Return the handler for a registry. Reads the annotations. Raises `JobError` when they make no sense."""

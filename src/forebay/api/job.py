@@ -87,6 +87,7 @@ class Prepared(Generic[Arg]):
 
     async def aenqueue(self, *args: Arg.args, **kwargs: Arg.kwargs) -> str:
         """Send the job from a coroutine and return its message id."""
+        await self._declared.get_ready()
         return await aenqueue_one(self.call(*args, **kwargs))
 
     def call(self, *args: Arg.args, **kwargs: Arg.kwargs) -> Call:

@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from forebay.api.first_use import loaded
 from forebay.api.queue import OPERATION, Call, id_of
 from forebay.api.sending import Sender
 from forebay.errors import Fault, FaultKind, QueueError
@@ -82,6 +83,7 @@ def enqueue_many(calls: Iterable[Call]) -> list[str]:
 
 async def aenqueue_many(calls: Iterable[Call] | AsyncIterable[Call]) -> list[str]:
     """Send the calls in batches from a coroutine and return their message ids, in order. Raises `NotAllSent`."""
+    await loaded("forebay.api.arguments", "pydantic")
     shipment = _Shipment()
     waiting = aiter(calls) if isinstance(calls, AsyncIterable) else _with_breaths(calls)
     while not shipment.is_over:

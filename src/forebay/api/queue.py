@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Unpack
 
 from forebay.api.delivery import Delivery, Wishes
+from forebay.api.first_use import loaded
 from forebay.api.sending import Sender, SqsSender, is_caught, sqs_sender
 from forebay.errors import Fault, FaultKind, JobError, QueueError, SettingsError
 from forebay.model import JOB_ATTRIBUTE, MessageAttribute, hot_value
@@ -81,6 +82,7 @@ class Addressed:
 
     async def aenqueue(self, job: str, /, **arguments: object) -> str:
         """Send a job from a coroutine and return its message id."""
+        await loaded("forebay.api.arguments", "pydantic_core")
         return await aenqueue_one(self.call(job, **arguments))
 
     def call(self, job: str, /, **arguments: object) -> Call:

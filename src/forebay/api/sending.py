@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
+from forebay.api.first_use import loaded
 from forebay.queue.port import Outgoing, Sent
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class SqsSender:
 
     async def _find(self) -> Producer:
         """Return the producer, from now on kept. Two that look at the same time may both ask; one answer stays."""
+        await loaded("forebay.queue.resolve", "forebay.queue.sender")
         from forebay.queue.resolve import ClientConfig
         from forebay.queue.sender import Producer
 
