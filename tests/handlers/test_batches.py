@@ -175,3 +175,26 @@ def test_a_thread_that_waits_for_a_step_is_let_go_when_the_loop_closes() -> None
     thread.join(PATIENCE_S)
 
     assert [type(error) for error in raised] == [asyncio.CancelledError]
+
+
+def test_an_executor_on_a_loop_of_somebody_else_ends_its_attempts_and_leaves_the_loop_alone() -> None:
+    async def waits(_: Sequence[Attempt]) -> Sequence[Outcome]:
+        started.set()
+        await asyncio.Event().wait()
+        return []
+
+    async def says() -> str:
+        return "still here"
+
+    call: Any = waits
+    started = threading.Event()
+    loop = LoopThread()
+    one = LoopExecutor(Registry([Handler("ingest", "loop", call, limit_s=60.0)]), thread=loop)
+    with opened(one) as collected:
+        one.start(batch_of(7, 1, 2))
+        must(started)
+        assert one.close(wait_s=PATIENCE_S)
+
+        assert collected.outcomes(2) == {1: Interrupted(), 2: Interrupted()}
+    assert loop.run(says(), Context()) == "still here"
+    assert loop.close(wait_s=PATIENCE_S)

@@ -13,7 +13,8 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ from forebay.api.generators import Opened, finished
 from forebay.api.shared import Shared
 from forebay.errors import ForebayError, JobError
 from forebay.handlers.loop_thread import LoopThread
+
+LOOP_ENDS_S = 1.0
 
 _Function = Callable[..., Any]
 
@@ -186,3 +189,17 @@ class Lifespan:
                 if parameter.default is parameter.empty:
                     raise JobError(f"{turn.hook.told}: nobody can fill in {parameter.name!r}: {error}") from None
         return arguments
+
+
+@contextmanager
+def lasting(lifespan: Lifespan) -> Generator[LoopThread]:
+    """Run the start hooks, yield the handlers' loop, and run the stop hooks. Raises the first `HookFailed`."""
+    loop = LoopThread()
+    lifespan.start(loop)
+    try:
+        yield loop
+    finally:
+        failed = lifespan.stop()
+        loop.close(wait_s=LOOP_ENDS_S)
+    if failed:
+        raise failed[0] from failed[0].error

@@ -183,14 +183,8 @@ async def _work(
     if refused is not None:
         reporter.report("worker.stopped", nothing_received(refused))
         return Stopped(refused.status, refused.reason, refused.code_still_runs)
-    policy = Policy(
-        mode=settings.protect,
-        linger_s=settings.protection_linger_s,
-        margin_s=settings.trust_margin_s,
-        rng=rng,
-        is_available=protection is not None,
-    )
     places = executors_for(registry, settings.slots, loop)
+    policy = _policy(options, rng, is_available=protection is not None)
     engine = Engine(settings, registry, list(sources), policy=policy, rng=rng)
     driver = Driver(
         engine, registry, sources, places, protection, reporter, clock, health=health, stop_hint=_stop_hint()
@@ -208,6 +202,17 @@ async def _work(
     loop.close(wait_s=0.0 if ended.code_still_runs else HANDLERS_END_S)
     reporter.report("worker.stopped", stopped_fields(engine, ended, sources, clock.now() - started_at))
     return Stopped(ended.status, ended.reason, ended.code_still_runs)
+
+
+def _policy(options: RunOptions, rng: random.Random, *, is_available: bool) -> Policy:
+    settings = options.settings
+    return Policy(
+        mode=settings.protect,
+        linger_s=settings.protection_linger_s,
+        margin_s=settings.trust_margin_s,
+        rng=rng,
+        is_available=is_available,
+    )
 
 
 async def _drive(driver: Driver, watch: Watch, reporter: Reporter) -> Exit:

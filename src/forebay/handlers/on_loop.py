@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from functools import partial
@@ -71,8 +72,12 @@ class LoopExecutor:
     """Runs coroutine handlers on an event loop of their own. Implements `handlers.executor.Executor`."""
 
     def __init__(self, registry: Registry, *, thread: LoopThread | None = None) -> None:
-        """`thread` has the event loop: a new one when left out. It is started and closed together with this."""
+        """`thread` has the event loop, which others may use as well: it is started here, and closed by its owner. Left
+        out, it is a new one, which is closed together with this.
+        """
+        self._owns_thread = thread is None
         self._thread = thread if thread is not None else LoopThread()
+        self._all_ended = threading.Event()
         self._thread.on_ending = self._ask_all_to_end
         self._thread.on_ended = self._tell_the_rest
         self._calls = {handler.name: cast("_Call", handler.call) for handler in registry}
@@ -131,7 +136,12 @@ class LoopExecutor:
 
     def close(self, *, wait_s: float) -> bool:
         self._closing = True
-        return self._thread.close(wait_s=wait_s)
+        if self._owns_thread:
+            return self._thread.close(wait_s=wait_s)
+        if not self._thread.is_alive:
+            return True
+        self._thread.post(self._end_attempts)
+        return self._all_ended.wait(wait_s)
 
     # ── below, everything runs on the handlers' loop ─────────────────────────────────────────────────────────
 
@@ -195,6 +205,8 @@ class LoopExecutor:
         ended, self._ended = self._ended, []
         if ended:
             self._deliver.ended(ended)
+        if self._closing and not self._running:
+            self._all_ended.set()
 
     def _interrupt(self, number: int, because_of_limit: bool) -> None:
         record = self._running.get(number)
@@ -214,6 +226,13 @@ class LoopExecutor:
         for record in list(self._running.values()):
             if record.task is not None and record.task.done():
                 self._end(record.attempt, record.interrupted(), 0.0)
+
+    def _end_attempts(self) -> None:
+        self._ask_all_to_end()
+        for record in tuple(self._running.values()):
+            if record.has_begun and record.task is not None:
+                record.task.cancel()
+        self._flush()
 
     def _ask_all_to_end(self) -> None:
         for record in self._running.values():

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from forebay.api.lifespan import lasting
 from forebay.api.parts import executors_for
 from forebay.cloud.ecs_agent import EcsAgent
 from forebay.cloud.sqs_server import SqsServer
 from forebay.errors import SettingsError
+from forebay.handlers.loop_thread import LoopThread
 from forebay.protection.ecs import EcsProtection
 from forebay.queue.port import Counts
 from forebay.queue.resolve import ClientConfig
@@ -178,11 +180,12 @@ class LocalCloud:
         """
         patience_s = self._patience_s if patience_s is None else patience_s
         urls = [queue.url for queue in queues] or self._queues.urls_of(worker)
-        run = self._run_of(worker, urls, until)
         worker.home.works(urls)
         try:
-            working = self._portal.start_task_soon(run.work)
-            report = wait_for(run, working, self._portal, patience_s=patience_s, left=lambda: self._left(urls))
+            with lasting(worker.lifespan) as loop:
+                run = self._run_of(worker, urls, until, loop)
+                working = self._portal.start_task_soon(run.work)
+                report = wait_for(run, working, self._portal, patience_s=patience_s, left=lambda: self._left(urls))
         finally:
             worker.home.rests()
         if failures == "raise":
@@ -214,11 +217,11 @@ class LocalCloud:
 
         return self._portal.call(there)
 
-    def _run_of(self, worker: Worker, urls: list[str], until: Until) -> Run:
+    def _run_of(self, worker: Worker, urls: list[str], until: Until, loop: LoopThread) -> Run:
         settings = settings_of(worker, urls, visibility_s=self._visibility_s)
         raised: Raised = {}
         registry = keeping_what_is_raised(worker.registry, raised)
-        executors = executors_for(registry, settings.slots)
+        executors = executors_for(registry, settings.slots, loop)
         config = ClientConfig(
             endpoint_url=self.endpoint_url, region=REGION, credentials=Credentials("local", "local", None)
         )
