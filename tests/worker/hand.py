@@ -33,6 +33,7 @@ from forebay.worker.vocabulary import (
     Renew,
     Renewed,
     Report,
+    Resent,
     Start,
     StopNow,
     StopRequested,
@@ -72,6 +73,7 @@ class Hand:
         description: Description = DESCRIPTION,
         exit_when_empty: bool = False,
         buffer_bytes: int = 256 * 1024 * 1024,
+        **handler_fields: Any,
     ) -> None:
         settings = WorkerSettings(
             slots=slots,
@@ -88,7 +90,7 @@ class Hand:
             rng=Random(1),
             is_available=protect != "never",
         )
-        handler = Handler("job", "loop", lambda attempt: None, limit_s, attempts_max)
+        handler = Handler("job", "loop", lambda attempt: None, limit_s, attempts_max, **handler_fields)
         self.engine = Engine(settings, Registry([handler]), list(sources), policy=policy, rng=Random(1))
         self.now = 0.0
         self.said: list[Command] = []
@@ -129,8 +131,10 @@ class Hand:
         commands = self.deliver(*messages, at=at)
         return [attempt for start in of(commands, Start) for attempt in start.attempts]
 
-    def end(self, number: int, outcome: Outcome = SUCCEEDED, *, at: float | None = None) -> list[Command]:
-        return self.tell(Finished([Ended(number, outcome, 0.1)]), at=at)
+    def end(
+        self, number: int, outcome: Outcome = SUCCEEDED, *, checkpoint: str | None = None, at: float | None = None
+    ) -> list[Command]:
+        return self.tell(Finished([Ended(number, outcome, 0.1, checkpoint)]), at=at)
 
     def answer(self, command: Command, fault: Fault | None = None, *, at: float | None = None) -> list[Command]:
         """Answer a settlement or renewal, the same for each entry. A renewal counts as asked for when it was said."""
@@ -146,6 +150,9 @@ class Hand:
 
     def copied(self, number: int, fault: Fault | None = None, *, at: float | None = None) -> list[Command]:
         return self.tell(Buried(number, fault), at=at)
+
+    def resent(self, number: int, fault: Fault | None = None, *, at: float | None = None) -> list[Command]:
+        return self.tell(Resent(number, fault), at=at)
 
     def protected(self, answer: ProtectionAnswer | None = None, *, at: float | None = None) -> list[Command]:
         """Answer the outstanding call for protection, by default with a hold of an hour."""
