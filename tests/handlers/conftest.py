@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from tests.handlers.collecting import CoroutineFunction, Make, registry_of
 
-from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.on_loop import LoopExecutor
 
 
@@ -19,6 +18,6 @@ def executor_of(request: pytest.FixtureRequest) -> Make:
         make_loop = pytest.importorskip("uvloop").new_event_loop
 
     def make(**handlers: CoroutineFunction) -> LoopExecutor:
-        return LoopExecutor(registry_of("loop", **handlers), thread=LoopThread(make_loop=make_loop))
+        return LoopExecutor(registry_of("loop", **handlers), make_loop=make_loop)
 
     return make

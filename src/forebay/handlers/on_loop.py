@@ -71,12 +71,18 @@ class _Running:
 class LoopExecutor:
     """Runs coroutine handlers on an event loop of their own. Implements `handlers.executor.Executor`."""
 
-    def __init__(self, registry: Registry, *, thread: LoopThread | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        thread: LoopThread | None = None,
+        make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    ) -> None:
         """`thread` has the event loop, which others may use as well: it is started here, and closed by its owner. Left
-        out, it is a new one, which is closed together with this.
+        out, it is a new one (made by `make_loop`, uvloop's if there is one), which is closed together with this.
         """
         self._owns_thread = thread is None
-        self._thread = thread if thread is not None else LoopThread()
+        self._thread = thread if thread is not None else LoopThread(make_loop=make_loop)
         self._all_ended = threading.Event()
         self._thread.on_ending = self._ask_all_to_end
         self._thread.on_ended = self._tell_the_rest
