@@ -25,11 +25,11 @@ from typing import Any, cast
 
 from forebay.handlers.batches import ends_of, gathered
 from forebay.handlers.executor import Blockage, Deliver, Ended
-from forebay.handlers.failure import came_from_cancelling, outcome_of
 from forebay.handlers.frames import places_awaited, places_of_running, told
+from forebay.handlers.loop_running import Running
 from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.registry import Registry
-from forebay.model import SUCCEEDED, Attempt, Failed, Interrupted, Outcome, TimedOut
+from forebay.model import SUCCEEDED, Attempt, Interrupted, Outcome
 from forebay.observability.current import CURRENT_ATTEMPT
 from forebay.platform import leave_now, process_id
 
@@ -43,29 +43,6 @@ if sys.version_info >= (3, 12):
 
 _Call = Callable[[Attempt], Coroutine[Any, Any, object]]
 _BatchCall = Callable[[Sequence[Attempt]], Coroutine[Any, Any, Sequence[Outcome]]]
-
-
-class _Running:
-    """An attempt on this loop, or a batch of them, from its hand-over to its end."""
-
-    __slots__ = ("asked_to_end", "attempt", "has_begun", "is_limit", "task")
-
-    def __init__(self, attempt: Attempt) -> None:
-        """`attempt` is the first of them."""
-        self.attempt = attempt
-        self.task: asyncio.Task[None] | None = None
-        self.has_begun = False
-        self.asked_to_end = False
-        self.is_limit = False
-
-    def interrupted(self) -> Outcome:
-        return TimedOut(self.attempt.limit_s) if self.is_limit else Interrupted()
-
-    def outcome_of(self, error: BaseException) -> Outcome:
-        outcome = outcome_of(error)
-        if isinstance(outcome, Failed) and self.asked_to_end and came_from_cancelling(error):
-            return self.interrupted()
-        return outcome
 
 
 class LoopExecutor:
@@ -87,7 +64,7 @@ class LoopExecutor:
         self._thread.on_ending = self._ask_all_to_end
         self._thread.on_ended = self._tell_the_rest
         self._calls = {handler.name: cast("_Call", handler.call) for handler in registry}
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._ended: list[Ended] = []
         self._closing = False
         self._process_id = process_id()
@@ -156,16 +133,16 @@ class LoopExecutor:
         singles, batches = gathered(attempts)
         for attempt in singles:
             attempt.signals.extend = extend
-            record = running[attempt.number] = _Running(attempt)
+            record = running[attempt.number] = Running(attempt)
             record.task = _start_task(run(record), loop=loop, name=attempt.job)
         for batch in batches:
-            record = _Running(batch[0])
+            record = Running(batch[0])
             for attempt in batch:
                 attempt.signals.extend = extend
                 running[attempt.number] = record
             record.task = _start_task(self._run_batch(record, batch), loop=loop, name=batch[0].job)
 
-    async def _run(self, record: _Running) -> None:
+    async def _run(self, record: Running) -> None:
         attempt = record.attempt
         began_at = monotonic()
         record.has_begun = True
@@ -182,7 +159,7 @@ class LoopExecutor:
                 leave_now(0 if outcome is SUCCEEDED else 1)
         self._end(attempt, outcome, monotonic() - began_at)
 
-    async def _run_batch(self, record: _Running, batch: Sequence[Attempt]) -> None:
+    async def _run_batch(self, record: Running, batch: Sequence[Attempt]) -> None:
         began_at = monotonic()
         record.has_begun = True
         CURRENT_ATTEMPT.set(record.attempt)
