@@ -28,6 +28,19 @@ async def work(ctx: Context, body: str) -> None:
     ctx.log.info("worked")
 """
 
+TWO_QUEUES = """\
+from forebay import Worker
+
+worker = Worker("shop")
+
+@worker.default
+async def first(body: str) -> None:
+    await slow.aenqueue(body)
+
+@worker.job(queue="https://sqs.eu-west-1.amazonaws.com/123456789012/slow")
+async def slow(body: str) -> None: ...
+"""
+
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 
 
@@ -206,6 +219,17 @@ def test_a_target_of_ones_own_leaves_once_something_was_sent_and_done(folder: Pa
 
     assert ran.status == 0
     assert ran.out.count("INFO forebay.job.default: worked") == 2
+
+
+def test_jobs_with_a_queue_of_their_own_are_done_here_too(folder: Path) -> None:
+    (folder / "two.py").write_text(TWO_QUEUES)
+
+    ran = local(folder, "two:worker", "--spike", "3:1", "--exit-when-drained")
+
+    summed = next(line for line in ran.out.splitlines() if "received 6 = succeeded 6 + " in line)
+    assert "orphaned 0" in summed
+    assert ran.out.splitlines()[-1].startswith("6 messages sent, 6 deleted, 0 left in the queue")
+    assert (ran.status, ran.err) == (0, "")
 
 
 def test_jobs_that_were_given_up_make_it_exit_1(folder: Path) -> None:

@@ -69,18 +69,23 @@ class Home:
         by_url: dict[str, Queue] = {}
 
         def current() -> Queue:
-            # A run knows by URL what the code may know by name: no look-up for what is at hand.
+            # A run knows by URL what the code may know by name, and a local cloud's URL is not AWS's.
             for url in self._worked:
-                if url.rsplit("/", 1)[-1] == queue:
+                if _name_of(url) == _name_of(queue):
                     return by_url.setdefault(url, Queue(url))
             return in_code
 
         return current
 
+    def names_of_jobs(self) -> tuple[str, ...]:
+        """Return the names of the queues that single jobs are sent to, FIFO queues left out."""
+        names = (_name_of(address) for address in self._of_jobs)
+        return tuple(name for name in names if not name.endswith(".fifo"))
+
     def _address(self) -> str:
         if self._worked:
             mine = self._in_code or (self._name,)
-            own = [address for address in self._worked if address in mine or address.rsplit("/", 1)[-1] in mine]
+            own = [address for address in self._worked if address in mine or _name_of(address) in mine]
             return own[0] if own else self._worked[0]
         if self._in_code:
             return self._in_code[0]
@@ -90,6 +95,10 @@ class Home:
         if self._in_code is not None:
             raise SettingsError(f"worker {self._name!r} has no queue to send to: set {QUEUE_VARIABLE}")
         return self._name
+
+
+def _name_of(address: str) -> str:
+    return address.rsplit("/", 1)[-1]
 
 
 def _addresses(name: str, queue: str | Sequence[str] | Queue | None) -> tuple[str, ...] | None:

@@ -130,6 +130,7 @@ def local(
 
     plan = LocalPlan(
         run_arguments=[*([target] if target is not None else sample_options(options, count_max)), *options],
+        queues_of_jobs=worker.home.names_of_jobs(),
         is_sample=target is None,
         count_min=count_min,
         count_max=count_max,

@@ -104,6 +104,7 @@ class Assembly:
                 start_delay_s=plan.start_delay_s,
             ),
             queue=QUEUE,
+            queues_of_jobs=plan.queues_of_jobs,
             command=worker_command(plan.run_arguments),
             environment=self.for_tasks(),
             count_min=plan.count_min,

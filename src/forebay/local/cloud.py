@@ -111,9 +111,10 @@ class Cloud:
         return [self.main, *(self._contest.services() if self._contest is not None else ())]
 
     def is_drained(self) -> bool:
-        """Say whether something was in the main queue, sent now or kept from before, and nothing of it is left."""
-        queue = self.main.queue_figures()
-        return queue["sent"] + self.main.found > 0 and queue["visible"] + queue["in_flight"] + queue["delayed"] == 0
+        """Say whether something was in the main service's queues, sent now or kept, and nothing of it is left."""
+        queues = self.main.queues
+        now = queues.figures()
+        return now["sent"] + queues.found > 0 and now["visible"] + now["in_flight"] + now["delayed"] == 0
 
     @property
     def refused_settings(self) -> int | None:
@@ -139,7 +140,7 @@ class Cloud:
 
     def figures(self) -> RunFigures:
         """Return what there is to tell at the end."""
-        main, queue = self.main, self.main.queue_figures()
+        main, queue = self.main, self.main.queues.figures()
         return RunFigures(
             ledger=main.heard.printed_ledger(),
             ledgers=main.heard.ledgers(),

@@ -23,19 +23,19 @@ TOLD_MAX = 40
 STARTING = (TaskStatus.PROVISIONING, TaskStatus.PENDING)
 
 
-def queue_figures(sqs: SqsServer, url: str, dead_url: str) -> QueueFigures:
-    """Return what the counters say of a queue and of its dead letters."""
-    live, dead = sqs.metrics.live(url), sqs.metrics.live(dead_url)
+def queue_figures(sqs: SqsServer, urls: Sequence[str], dead_url: str) -> QueueFigures:
+    """Return what the counters say of queues that are worked together, and of their dead letters."""
+    live, dead = [sqs.metrics.live(url) for url in urls], sqs.metrics.live(dead_url)
     return {
-        "visible": live.gauges.visible,
-        "in_flight": live.gauges.in_flight,
-        "delayed": live.gauges.delayed,
+        "visible": sum(one.gauges.visible for one in live),
+        "in_flight": sum(one.gauges.in_flight for one in live),
+        "delayed": sum(one.gauges.delayed for one in live),
         "dead": dead.gauges.visible + dead.gauges.in_flight + dead.gauges.delayed,
-        "oldest_age_s": round(live.gauges.oldest_age_s, 1),
-        "sent": live.totals.sent,
-        "received": live.totals.received,
-        "deleted": live.totals.deleted,
-        "empty_receives": live.totals.empty_receives,
+        "oldest_age_s": round(max(one.gauges.oldest_age_s for one in live), 1),
+        "sent": sum(one.totals.sent for one in live),
+        "received": sum(one.totals.received for one in live),
+        "deleted": sum(one.totals.deleted for one in live),
+        "empty_receives": sum(one.totals.empty_receives for one in live),
     }
 
 

@@ -39,6 +39,8 @@ class LocalPlan:
 
     run_arguments: Sequence[str] = ()
     """What follows `forebay run` in the command of a task, without `--log`."""
+    queues_of_jobs: Sequence[str] = ()
+    """Names of queues that single jobs are sent to."""
     is_sample: bool = True
     """Whether the tasks run the sample worker, which understands the jobs that the page sends."""
     count_min: int = 1

@@ -2,16 +2,13 @@
 
 Rules kept here and nowhere else:
 
-1. A service has a queue and a dead-letter queue of its own; `maxReceiveCount` is ten more than a job's attempts, since
-   releases count as receives too.
-2. What a task does is known from its own lines; that it lives, from the scheduler. Neither is guessed from the other.
-3. The dead letters' queue keeps them for fourteen days, longer than the queue itself.
+1. What a task does is known from its own lines; that it lives, from the scheduler. Neither is guessed from the other.
+2. Its queues are made with it and end with it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,18 +20,16 @@ from forebay.local.figures import (
     TOLD_MAX,
     deployment_figures,
     percentiles_figures,
-    queue_figures,
     task_figures,
     utc_text,
 )
 from forebay.local.heard import Heard
 from forebay.local.output import event_of
-from forebay.local.port import ControlError, QueueFigures, ServiceFigures, Told
+from forebay.local.port import ControlError, ServiceFigures, Told
+from forebay.local.queues import WorkedQueues
 from forebay.rules.ecs_refusals import SchedulerRefusal
 from forebay.rules.ecs_vocabulary import ServiceEvent, ServicePlan, TaskRecord
 
-RECEIVES_MAX = 15
-DEAD_RETENTION_S = 1_209_600
 END_POLLS_S = 0.1
 USAGE_STATUS = 2
 """What a worker exits with when its options or its TARGET are wrong (DESIGN.md section 2)."""
@@ -46,6 +41,8 @@ class ServiceOrder:
 
     plan: ServicePlan
     queue: str
+    queues_of_jobs: Sequence[str] = ()
+    """Queues that single jobs are sent to. Worked as the other one is."""
     command: Sequence[str]
     environment: Mapping[str, str]
     """Beside the queue's address, which comes from here."""
@@ -77,26 +74,29 @@ class WorkedService:
         self._task_s = 0.0
         self._busy_slot_s = 0.0
         self._event_numbers: dict[str, int] = {}
-        self.dead_url = sqs.ensure_queue(f"{order.queue}-dead", MessageRetentionPeriod=str(DEAD_RETENTION_S))
-        policy = {"deadLetterTargetArn": sqs.service.arn(f"{order.queue}-dead"), "maxReceiveCount": RECEIVES_MAX}
-        self.queue_url = sqs.ensure_queue(order.queue, RedrivePolicy=json.dumps(policy))
-        self.found = len(sqs.service.registry.find(self.queue_url).shelves.messages)
-        """Messages that were in the queue before anything was sent: kept from an earlier run."""
+        self.queues = WorkedQueues(sqs, order.queue, order.queues_of_jobs)
         self.ecs: LocalService = cluster.add_service(
             order.plan,
             order.command,
-            {**order.environment, "FOREBAY_QUEUE_URL": self.queue_url, "FOREBAY_DEAD_LETTER": self.dead_url},
+            {
+                **order.environment,
+                "FOREBAY_QUEUE_URL": " ".join(self.queues.urls),
+                "FOREBAY_DEAD_LETTER": self.queues.dead_url,
+            },
             on_line=self._spoken,
         )
+
+    @property
+    def queue_url(self) -> str:
+        """The main queue's."""
+        return self.queues.main_url
 
     async def remove(self) -> None:
         """End the service and its queues."""
         if self.autoscaler is not None:
             await self.autoscaler.aclose()
         await self._cluster.remove_service(self.order.plan.name)
-        now = self._cluster.clock.now()
-        for url in (self.queue_url, self.dead_url):
-            self._sqs.service.delete_queue(url, now=now)
+        self.queues.delete(now=self._cluster.clock.now())
 
     def _spoken(self, task_id: str, line: bytes) -> None:
         event = event_of(line)
@@ -149,7 +149,7 @@ class WorkedService:
         return sum(self.heard.of(task.task_id).running_jobs for task in self.alive())
 
     def waiting(self) -> int:
-        return self._sqs.service.registry.find(self.queue_url).shelves.visible
+        return self.queues.visible()
 
     def done(self) -> int:
         return self.heard.ledger().get("succeeded", 0)
@@ -180,7 +180,7 @@ class WorkedService:
             "is_scaled": scaler is not None and scaler.is_on,
             "scaling_metric": None if scaler is None else scaler.metric,
             "scaling_target": None if scaler is None else scaler.target,
-            "queue": self.queue_figures(),
+            "queue": self.queues.figures(),
             "wait": percentiles_figures(self._sqs.metrics.wait(self.queue_url)),
             "run": percentiles_figures(self.heard.run(now)),
             "task_seconds": round(self._task_s, 1),
@@ -191,9 +191,6 @@ class WorkedService:
             "events": self._told_events(view.events),
             "decisions": [] if scaler is None else scaler.told(),
         }
-
-    def queue_figures(self) -> QueueFigures:
-        return queue_figures(self._sqs, self.queue_url, self.dead_url)
 
     def _told_events(self, events: Sequence[ServiceEvent]) -> list[Told]:
         """Return the newest events, each under the number that it got when it was first seen."""
