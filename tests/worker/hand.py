@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from forebay.errors import Fault, FaultKind
 from forebay.handlers.executor import Ended
@@ -58,7 +58,7 @@ def message(name: str = "a", *, delivery: int = 1, source: str = "q", job: str |
 
 
 class Hand:
-    """An engine with one job named `job`, and the commands that it has given since the last look."""
+    """An engine with a job named `job` (or with `handlers`), and the commands that it has given since the last look."""
 
     def __init__(
         self,
@@ -73,6 +73,8 @@ class Hand:
         description: Description = DESCRIPTION,
         exit_when_empty: bool = False,
         buffer_bytes: int = 256 * 1024 * 1024,
+        stuck: Literal["replace", "wait"] = "replace",
+        handlers: Sequence[Handler] = (),
         **handler_fields: Any,
     ) -> None:
         settings = WorkerSettings(
@@ -82,6 +84,7 @@ class Hand:
             protect=protect,
             exit_when_empty=exit_when_empty,
             buffer_bytes=buffer_bytes,
+            stuck=stuck,
         )
         policy = Policy(
             mode=protect,
@@ -91,7 +94,7 @@ class Hand:
             is_available=protect != "never",
         )
         handler = Handler("job", "loop", lambda attempt: None, limit_s, attempts_max, **handler_fields)
-        self.engine = Engine(settings, Registry([handler]), list(sources), policy=policy, rng=Random(1))
+        self.engine = Engine(settings, Registry(handlers or [handler]), list(sources), policy=policy, rng=Random(1))
         self.now = 0.0
         self.said: list[Command] = []
         for source in sources:

@@ -68,4 +68,4 @@ def test_each_phase_knows_when_the_next_one_begins() -> None:
         drain.phase = phase
         found.append(drain.wake_at)
 
-    assert found == [None, drain.limit_at, drain.obey_until, drain.exit_at, None]
+    assert found == [None, None, drain.limit_at, drain.obey_until, drain.exit_at, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from tests.worker.hand import Hand, message, of
 
 from forebay.model import Failed
@@ -22,9 +24,9 @@ BLOCKED = Refused("DEPLOYMENT_BLOCKED", is_lasting=False)
 GONE = Refused("TASK_NOT_VALID", is_lasting=True)
 
 
-def looked(*, limit_s: float = 600.0, drain_s: float = 25.0) -> Hand:
+def looked(*, limit_s: float = 600.0, drain_s: float = 25.0, stuck: Literal["replace", "wait"] = "replace") -> Hand:
     """A worker under `auto` that has looked and found nothing held."""
-    hand = Hand(protect="auto", limit_s=limit_s, drain_s=drain_s, visibility_s=600)
+    hand = Hand(protect="auto", limit_s=limit_s, drain_s=drain_s, visibility_s=600, stuck=stuck)
     assert of(hand.said, LookAtProtection)
     hand.protected(Unheld(), at=0.1)
     return hand
@@ -96,7 +98,7 @@ def test_protection_goes_after_the_linger_and_never_before_the_last_settlement_i
 
 
 def test_while_protection_is_refused_for_the_moment_nothing_is_received_and_what_runs_goes_on() -> None:
-    hand = looked(limit_s=60.0)
+    hand = looked(limit_s=60.0, stuck="wait")
     hand.start(message("a"), at=1.0)
     hand.protected(Held(400.0), at=1.1)
     hand.wait(1.2)

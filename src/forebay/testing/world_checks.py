@@ -177,7 +177,7 @@ class Witness:
         number, message = attempt.number, attempt.message
         if number in self.process.executor.codes:
             self.broken("3: once", f"attempt {number} is started twice")
-        if self.leaving.stop_at is not None:
+        if self.leaving.takes_nothing:
             self.broken("4: no start after a stop", f"attempt {number}")
         known = self.world.service.by_body[message.body]
         is_leased = known.is_leased(self.receipts[message.source, message.message_id], self.now)
@@ -192,11 +192,15 @@ class Witness:
         if command.number not in self.unfinished:
             self.broken("5: interrupts", f"attempt {command.number} does not run")
         if not command.because_of_limit:
+            if self.leaving.stop_at is None:
+                self.leaving.retiring_ends()
             self.interrupted.add(command.number)
 
     def _report(self, command: Report) -> None:
         fields = command.fields
-        if command.event == "drain.started":
+        if command.event == "drain.started" and str(fields["reason"]).endswith("does not stop"):
+            self.leaving.retired()
+        elif command.event == "drain.started":
             self.leaving.stopped(is_hurry=False)
         elif command.event == "lease.lost":
             known = self.world.service.by_id[str(fields["message_id"])]
@@ -210,8 +214,7 @@ class Witness:
     def _stuck(self, command: Stuck) -> None:
         if command.number not in self.unfinished:
             self.broken("limits", f"attempt {command.number} is called stuck and does not run")
-        if command.number in self.interrupted:
-            self.settlements.given_up.add(command.number)
+        self.settlements.stuck.add(command.number)
 
     # ── after every step ───────────────────────────────────────────────────────────────────────────────────
 

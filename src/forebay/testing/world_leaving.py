@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from forebay.errors import FaultKind
 from forebay.worker.drain import FLUSH_S
+from forebay.worker.records import State
 from forebay.worker.vocabulary import Count, Counted, Exit
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class LeavingChecks:
         self._witness = witness
         self.stop_at: float | None = None
         """When the engine began to drain."""
+        self.retire_at: float | None = None
+        """When it began to take nothing new because code does not end."""
+        self._drain_s = witness.settings.drain_s
         self.hurry_at: float | None = None
         self.slack_s = 0.0
         """How long the control loop has stood still since the last request to stop: nobody is in time then."""
@@ -45,11 +49,29 @@ class LeavingChecks:
             self.hurry_at = self._witness.now
             self.slack_s = 0.0
 
+    def retired(self) -> None:
+        """Code does not end: nothing new is taken, and what else runs may finish."""
+        self.retire_at = self._witness.now
+
+    def retiring_ends(self) -> None:
+        """Only code that does not end is left of a worker that retires: the last steps of a drain follow."""
+        records = self._witness.records.values()
+        others = [record.number for record in records if not record.is_stuck and record.state is State.RUNNING]
+        if self.retire_at is None or others:
+            self._witness.broken("5: retiring", f"attempts are interrupted while {others} may go on")
+        self.stopped(is_hurry=False)
+        self._drain_s = 0.0
+
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether nothing may be received or started any more."""
+        return self.stop_at is not None or self.retire_at is not None
+
     @property
     def exit_at(self) -> float:
         """When the worker leaves at the latest by its own plan."""
         assert self.stop_at is not None
-        exit_at = self.stop_at + self._witness.settings.drain_s + FLUSH_S
+        exit_at = self.stop_at + self._drain_s + FLUSH_S
         return exit_at if self.hurry_at is None else min(exit_at, self.hurry_at + 1.0)
 
     def count(self, command: Count) -> None:
@@ -71,7 +93,7 @@ class LeavingChecks:
         now, witness = self._witness.now, self._witness
         if self.stop_at is None:
             return
-        late_s = now - self.stop_at - witness.settings.drain_s - EXIT_AFTER_LIMIT_S - self.slack_s
+        late_s = now - self.stop_at - self._drain_s - EXIT_AFTER_LIMIT_S - self.slack_s
         if late_s > 0:
             witness.broken("exit in time", f"{late_s:.3f} s past the drain's limit and five seconds")
         if self.hurry_at is not None and now > self.hurry_at + HURRY_MAX_S + self.slack_s:
@@ -88,15 +110,17 @@ class LeavingChecks:
             witness.broken("5: exit", "code runs, and the engine says that none does")
         if command.code_still_runs and not witness.unfinished:
             witness.broken("5: exit", "no code runs, and the engine says that some does")
-        if self.stop_at is None:
+        if not self.takes_nothing:
             witness.broken("exit", "left without a drain")
         self.after_step()
-        witness.settlements.exit(time_was_up=witness.now >= self.exit_at - ROUNDING_S)
+        witness.settlements.exit(time_was_up=self.stop_at is not None and witness.now >= self.exit_at - ROUNDING_S)
         self._check_status(command)
         if command.reason == "empty":
             self._check_empty()
 
     def _check_status(self, command: Exit) -> None:
+        if self.retire_at is not None and command.status != 1:
+            self._witness.broken("exit", f"status {command.status} of a worker that replaces itself")
         if self.hurry_at is not None and command.status != 1:
             self._witness.broken("exit", f"status {command.status} after a second signal")
         if command.reason in ("SIGTERM", "empty") and command.status and self._witness.now < self.exit_at - ROUNDING_S:

@@ -42,7 +42,7 @@ class PollChecks:
     def receive(self, command: Receive) -> None:
         """A receive is about to be made."""
         witness, key = self._witness, (command.source, command.poll)
-        if witness.leaving.stop_at is not None:
+        if witness.leaving.takes_nothing:
             witness.broken("4: no receive after a stop", f"{command}")
         if (
             key in self._open

@@ -28,7 +28,7 @@ class SettlementChecks:
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
         self._world = witness.world
-        self.given_up: set[int] = set()
+        self.stuck: set[int] = set()
         """Attempts whose code would not end when it was told to."""
         self.deleting: dict[int, str] = {}
         """Receipts with a delete under way, by attempt."""
@@ -180,7 +180,7 @@ class SettlementChecks:
         witness = self._witness
         codes = witness.process.executor.codes
         finished = {number for number, code in codes.items() if code.is_told}
-        missing = finished - witness.unfinished - self._concluded - self.given_up
+        missing = finished - witness.unfinished - self._concluded - (self.stuck & witness.interrupted)
         if missing:
             self._broken("3: ledger", f"attempts {sorted(missing)} have ended without a conclusion")
         waiting = [

@@ -97,12 +97,20 @@ class Engine:
         self._breaker = Breaker(desk, (handler.name for handler in registry))
         self._handing_on = HandingOn(desk, self._guarding)
         ending = Ending(desk, registry, self._breaker)
-        self._running = Running(desk, ending, self._rooms, self._handing_on, self._settling, self._guarding)
+        self._running = Running(
+            desk,
+            ending,
+            self._rooms,
+            self._handing_on,
+            self._settling,
+            self._guarding,
+            stuck=lambda record, now: self._stopping.stuck(record, now),
+        )
         self._starting = Starting(
             desk, registry, self._rooms, self._breaker, self._running, self._guarding, polls_open=self._polling.is_open
         )
         self._appetite = Appetite(registry, self._rooms, self._breaker, waiting=self._starting.waiting)
-        self._stopping = Stopping(desk, self._polling, self._settling, self._running)
+        self._stopping = Stopping(desk, self._polling, self._settling, self._running, self._breaker)
         self._asking = Asking(
             desk, self._polling, self._guarding, self._running, self._appetite, stop=self._stopping.begin
         )
@@ -186,6 +194,10 @@ class Engine:
             notes.append("task protection is refused for the moment: nothing is received")
         elif self._guarding.is_refused_for_good:
             notes.append(f"running without task protection: {self._guarding.lasting_reason}")
+        notes += [
+            f"what job {job!r} depends on seems to be broken: it is tried one at a time"
+            for job in self._breaker.suspected
+        ]
         return tuple(notes)
 
     @property
@@ -211,7 +223,7 @@ class Engine:
             self._handing_on.wake_at,
             self._starting.wake_at,
             self._settling.wake_at,
-            self._guarding.wake_at if not self._desk.is_stopping else None,
+            self._guarding.wake_at if not self._desk.is_stopping or self._desk.is_retiring else None,
             self._asking.wake_at,
             self._stopping.drain.wake_at,
         )

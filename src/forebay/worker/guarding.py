@@ -6,7 +6,8 @@ Rules kept here and nowhere else:
 2. Protection is wanted from the first such attempt until the last one's settlement has been answered.
 3. While protection is refused for the moment, nothing new is received or started and what waits goes back.
 4. Under `always` a hold comes before the first poll of a cycle, and goes when the cycle's work is done.
-5. After a stop request no call is made: nothing can undo ECS's choice any more.
+5. After a stop request no call is made: nothing can undo ECS's choice any more. A worker that retires on its own
+   account keeps its protection while work runs.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Guarding:
 
     def turn(self, now: float) -> None:
         """Tell the policy what is wanted, and pass on the call it wants made."""
-        if self._desk.is_stopping:
+        if self._desk.is_stopping and not self._desk.is_retiring:
             return
         if self._is_always and self._had_work and not self._desk.records:
             self._had_work = False

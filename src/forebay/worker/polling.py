@@ -4,7 +4,8 @@ Rules kept here and nowhere else:
 
 1. Never more is asked for than there are free slots and free bytes: a message that waits inside us ages for nothing.
 2. One long poll when idle. Another poller starts when an answer brings messages while ten slots are free and no other
-   poll is open, or when messages had waited long; it ends on an empty answer.
+   poll is open, or when messages had waited long; it ends on an empty answer. For a batch that gathers out of a backlog
+   as many start at once as could fill it.
 3. With a backlog, free slots are gathered for a moment before asking, so that receives come back full.
 4. With fewer free slots than sources, polls are short and take turns, and no idle one keeps a busy one waiting.
 5. After a failure one probe at a time, with growing jittered pauses: short ones while the service does not answer (its
@@ -169,8 +170,11 @@ class Polling:
             self.asked -= poll.count_max
         return poll
 
-    def answered(self, key: str, count: int, *, queue_wait_s: float, free: int) -> None:
-        """Learn from an answer with `count` messages; `free` slots are left beside what is asked for."""
+    def answered(self, key: str, count: int, *, queue_wait_s: float, free: int, missing: int = 0) -> None:
+        """Learn from an answer with `count` messages; `free` slots are left beside what is asked for.
+
+        `missing` are the messages that batches which are gathering could still take.
+        """
         source = self.sources[key]
         source.failures = 0
         source.not_before = 0.0
@@ -180,7 +184,9 @@ class Polling:
         if count == 0:
             source.wanted = max(1, source.wanted - 1)
         elif free >= BATCH_MAX and (not source.polls or queue_wait_s > QUEUE_WAIT_LONG_S):
-            source.wanted = min(POLLS_MAX, max(source.wanted, len(source.polls) + 2))
+            # A batch that gathers is worth as many polls as could fill it: it starts when its time is up, full or not.
+            to_fill = ceil(missing / BATCH_MAX) if count >= BATCH_MAX or queue_wait_s > QUEUE_WAIT_LONG_S else 0
+            source.wanted = min(POLLS_MAX, max(source.wanted, len(source.polls) + 2, to_fill))
 
     def failed(self, key: str, fault: Fault, *, now: float) -> float:
         """Learn from a failure; return the pause before the next probe, in seconds."""

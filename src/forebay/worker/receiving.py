@@ -116,7 +116,9 @@ class Receiving:
         failures = self._polling.sources[event.source].failures
         if failures:
             desk.report("poll.recovered", queue=queue_name(event.source), failures=failures)
-        self._polling.answered(event.source, len(messages), queue_wait_s=event.queue_wait_s, free=free)
+        self._polling.answered(
+            event.source, len(messages), queue_wait_s=event.queue_wait_s, free=free, missing=self._starting.missing()
+        )
         if not messages and self._settings.protect == "always" and desk.records:
             self._guarding.is_cycle_over = True
 

@@ -64,6 +64,8 @@ class Record:
     is_capped: bool = False
     """Its deadline is earlier than was asked for: SQS ends the lease before."""
     is_limit_passed: bool = False
+    is_stuck: bool = False
+    """It was told to end, has not ended, and that has been reported."""
     is_interrupted: bool = False
     settlement: Settlement | None = None
     outcome: Outcome | None = None
@@ -108,6 +110,8 @@ class Desk:
     held_bytes: int = 0
     is_stopping: bool = False
     """Nothing is received or started any more, for whatever reason."""
+    is_retiring: bool = False
+    """Nothing new because code does not end. What else runs goes on as ever, under protection."""
     copies_denied: set[str] = field(default_factory=set[str])
     """Sources that we may not send to."""
     uncounted: Uncounted = field(default_factory=Uncounted)

@@ -49,6 +49,10 @@ class Rooms:
             handler.name for handler in self._registry if handler.slots_max is not None or handler.runs in self.bounded
         }
 
+    def are_processes(self, job: str) -> bool:
+        """Whether attempts of the job run in processes that can be killed."""
+        return self._registry[job].runs == "process"
+
     def places(self, runs: Runs) -> float:
         """How many places of this kind are free; infinitely many where nobody counts."""
         return max(0, self._room[runs] - self._calls[runs])

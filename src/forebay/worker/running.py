@@ -4,10 +4,12 @@ Rules kept here and nowhere else:
 
 1. A slot is left when the attempt has ended, or when it is certain that it will not start.
 2. What was lost while it ran is settled in no way; its handler has been told.
-3. Code that does not end at its limit keeps its slot and its lease; it is reported, not abandoned.
+3. Code that does not end at its limit keeps its slot and its lease; after as much time as a drain takes it is stuck.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from forebay.handlers.executor import Ended
 from forebay.model import Attempt, TimedOut
@@ -21,6 +23,8 @@ from forebay.worker.settling import Settling
 from forebay.worker.timers import Timers
 from forebay.worker.vocabulary import Conclude, Conclusion, ExtendRequested, Finished, Interrupt, Notify, Stuck
 
+KILL_PATIENCE_S = 30.0
+
 
 class Running:
     """Every record that runs."""
@@ -33,6 +37,8 @@ class Running:
         handing_on: HandingOn,
         settling: Settling,
         guarding: Guarding,
+        *,
+        stuck: Callable[[Record, float], None],
     ) -> None:
         self._desk = desk
         self._ending = ending
@@ -40,6 +46,7 @@ class Running:
         self._handing_on = handing_on
         self._settling = settling
         self._guarding = guarding
+        self._stuck = stuck
         self._deadlines = Timers()
         self.given_up: set[int] = set()
         """Attempts whose code would not end when we had to leave, and has not ended since."""
@@ -154,11 +161,13 @@ class Running:
 
     def _deadline_passed(self, record: Record, now: float) -> None:
         if record.is_limit_passed:
-            self._desk.commands.append(stuck(record, now))
+            self._stuck(record, now)
             return
         record.is_limit_passed = True
         self._desk.commands.append(Interrupt(record.number, record.attempt.job, because_of_limit=True))
-        self._deadlines.set(record.number, now + max(1.0, self._desk.settings.drain_s))
+        # A process is killed at its limit. Should even that take long, something is wrong with the machine.
+        patience_s = KILL_PATIENCE_S if self._rooms.are_processes(record.attempt.job) else 1.0
+        self._deadlines.set(record.number, now + max(patience_s, self._desk.settings.drain_s))
 
     def interrupt(self, record: Record) -> None:
         record.is_interrupted = True

@@ -56,6 +56,7 @@ class Starting:
         """In the order of their coming."""
         self._held: list[Record] = []
         """Those of this turn that wait for a share, an executor or a probe."""
+        self._sizes = {handler.name: handler.batch.size for handler in registry if handler.batch is not None}
         self._batches = 0
         self._untold: Counter[str] = Counter()
         """Messages given back for want of room that have not been told of, by job."""
@@ -70,6 +71,12 @@ class Starting:
     def waiting(self) -> Counter[str]:
         """Return how many wait, by job."""
         return Counter(record.attempt.job for record in self._queue if record.state is State.WAITING)
+
+    def missing(self) -> int:
+        """Return how many messages the batches that are gathering could still take."""
+        if not self._sizes:
+            return 0
+        return sum(-count % self._sizes[job] for job, count in self.waiting().items() if job in self._sizes)
 
     # ── once a turn ────────────────────────────────────────────────────────────────────────────────────────
 
