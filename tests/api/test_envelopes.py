@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from tests.api.calling import CANARY, message, outcome, worker_with_outbox
 
-from forebay import EventBridgeEvent, JobError, Message, S3Event, SnsNotification, Worker
+from forebay import EventBridgeEvent, JobError, S3Event, SnsNotification, Worker
 from forebay.handlers.failure import outcome_of
-from forebay.handlers.registry import DEFAULT, Handler
+from forebay.handlers.registry import Handler
 from forebay.model import SUCCEEDED, Attempt, MessageAttribute, Outcome, Rejected
 
 
@@ -313,7 +313,8 @@ def test_a_job_found_by_its_envelope_may_take_the_envelope() -> None:
 
     assert routed(worker, sns("hello")) == SUCCEEDED
     assert routed(worker, event({"number": 7})) == SUCCEEDED
-    assert got == ["hello", 7]
+    assert outcome(worker, sns("by name"), job="noted") == SUCCEEDED
+    assert got == ["hello", 7, "by name"]
 
 
 def test_a_job_without_parameters_can_be_found_by_any_message_of_its_subject() -> None:
@@ -387,14 +388,16 @@ def test_envelopes_that_only_type_checkers_know_are_ours() -> None:
 
 
 def test_raw_delivery_needs_nothing() -> None:
-    """With raw message delivery the body is what was published, and SNS's attributes are the message's own."""
+    """The body is what was published, and SNS's attributes are the message's own."""
     worker = Worker("shop")
-    got: list[Message] = []
-    worker.job(name="ship")(lambda: got.append(message("")))
+    got: list[int] = []
 
-    raw = message("{}", job="ship")
-    handler = worker.registry.route(raw)
+    @worker.job(subject="order placed")
+    def ship(number: int) -> None:
+        got.append(number)
+
+    handler = worker.registry.route(message('{"number": 7}', job="ship"))
 
     assert isinstance(handler, Handler)
-    assert handler.name == "ship"
-    assert handler.name != DEFAULT
+    assert outcome(worker, '{"number": 7}', job=handler.name) == SUCCEEDED
+    assert got == [7]

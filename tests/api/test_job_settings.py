@@ -54,6 +54,7 @@ def test_each_setting_reaches_the_handler(settings: Mapping[str, Any], carried: 
         ({"memory": "1GiB"}, r"memory=… on job 'thumbnail' needs isolate=True"),
         ({"recycle": 5}, r"recycle=… on job 'thumbnail' needs isolate=True"),
         ({"queue": " "}, r"queue=' ' of job 'thumbnail'"),
+        ({"queue": "a b"}, r"queue='a b' of job 'thumbnail' is no URL and no name"),
         ({"subject": ""}, r"subject='' of job 'thumbnail'"),
         ({"detail_type": 5}, r"detail_type=5 of job 'thumbnail'"),
     ],

@@ -98,7 +98,7 @@ class JobOptions:
             backoff_first_s=first_s,
             backoff_ceiling_s=ceiling_s,
             retry=_one_of(name, "retry", given.get("retry", "count"), get_args(Retry)),
-            queue=given.get("queue") if isinstance(given.get("queue"), Queue) else _text(name, "queue", given),
+            queue=_queue(name, given),
             slots_max=_count(name, "slots", given.get("slots")),
             isolate=bool(given.get("isolate", False)),
             memory_bytes=None if memory is None else size_bytes(f"memory of job {name!r}", memory),
@@ -135,6 +135,15 @@ def _text(name: str, setting: str, given: Mapping[str, Any]) -> str | None:
     if value is not None and not (isinstance(value, str) and value.strip()):
         raise SettingsError(f"{setting}={value!r} of job {name!r} must be text, and not empty")
     return value
+
+
+def _queue(name: str, given: Mapping[str, Any]) -> str | Queue | None:
+    if isinstance(given.get("queue"), Queue):
+        return cast("Queue", given["queue"])
+    queue = _text(name, "queue", given)
+    if queue is not None and len(queue.split()) != 1:
+        raise SettingsError(f"queue={queue!r} of job {name!r} is no URL and no name: a job is sent to one queue")
+    return None if queue is None else queue.strip()
 
 
 def _aliases(name: str, aliases: object) -> tuple[str, ...]:
