@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from forebay.model import Attempt
+from forebay.model import Attempt, Crashed, Postponed, Rejected
 from forebay.observability.attempts import WORDS
 from forebay.observability.reporter import Reporter
 from forebay.testing.local_pacing import Raised
@@ -42,14 +42,17 @@ class KeepingRecorder:
 
 def told(conclusion: Conclusion, raised: Raised) -> JobAttempt:
     """Return the end of an attempt as a test sees it."""
-    attempt = conclusion.attempt
+    attempt, outcome = conclusion.attempt, conclusion.outcome
+    reason = outcome.reason if isinstance(outcome, Postponed | Rejected | Crashed) else ""
     return JobAttempt(
         job=attempt.job,
         message_id=attempt.message.message_id,
-        attempt=attempt.message.receive_count,
-        outcome=WORDS[type(conclusion.outcome)],
+        attempt=attempt.count,
+        outcome=WORDS[type(outcome)],
         settlement=conclusion.settlement,
         delay_s=conclusion.delay_s,
         lasted_s=conclusion.lasted_s,
         exception=raised.get(attempt.message.receipt),
+        reason=reason,
+        state_json=attempt.signals.checkpoint,
     )

@@ -9,8 +9,10 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 TOLD_MAX = 5
 """Jobs that an error names one by one."""
@@ -24,17 +26,26 @@ class JobAttempt:
     """The job's name; `default` for the default handler."""
     message_id: str
     attempt: int
-    """Which delivery of the message it was, from 1."""
+    """Which attempt at the job it was, from 1."""
     outcome: str
-    """`succeeded`, `failed`, `postponed`, `rejected`, `timed_out`, `crashed` or `interrupted`."""
+    """`succeeded`, `failed`, `postponed`, `rejected`, `timed_out`, `crashed`, `continued` or `interrupted`."""
     settlement: str
-    """What became of the message: `delete`, `release`, `bury`, `park`, or `none` when its lease was lost."""
+    """What became of the message: `delete`, `release`, `bury`, `park`, `resend` or `continue` (a copy has taken its
+    place), or `none` when its lease was lost."""
     delay_s: float
     """How long the message was hidden before its next attempt. 0 unless it was released."""
     lasted_s: float
     """How long the code ran, by the clock of the run."""
     exception: BaseException | None = field(default=None, repr=False)
     """What the job raised, `Reject` and `RetryLater` included."""
+    reason: str = ""
+    """What `Reject` or `RetryLater` said, or what did not fit in the arguments."""
+    state_json: str | None = field(default=None, repr=False)
+
+    @property
+    def state(self) -> Any:
+        """What it has given to `ctx.checkpoint` last, as JSON gives it back. None when it never has."""
+        return None if self.state_json is None else json.loads(self.state_json)
 
     @property
     def is_given_up(self) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-_WHOLE_MODULES = frozenset({"asyncio.locks", "asyncio.queues", "asyncio.taskgroups", "forebay.api.context"})
+_WHOLE_MODULES = frozenset({"asyncio.locks", "asyncio.queues", "asyncio.taskgroups", "forebay.api.flag"})
 _FUNCTIONS = frozenset(
     {
         ("asyncio.tasks", "sleep"),
