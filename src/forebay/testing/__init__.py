@@ -1,4 +1,6 @@
-"""The conformance suite, the simulator, and what users' own tests need: a local cloud. What is named here is public.
+"""What users' own tests need, a worker in memory and a local cloud; the conformance suite; the simulator.
+
+What is named here is public.
 
 As in `forebay` itself, a name is imported when it is first asked for: the pytest plugin lies in this package.
 """
@@ -9,21 +11,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forebay.testing.attempted import AttemptResult, JobNotDone
+    from forebay.testing.client import WorkerClient
+    from forebay.testing.enqueued import EnqueuedJob
     from forebay.testing.local_cloud import LocalCloud
     from forebay.testing.local_queue import LocalQueue
     from forebay.testing.local_report import JobAttempt, JobsGivenUp, NotDrained, WorkReport
     from forebay.testing.queued import QueuedMessage
 
-__all__ = ["JobAttempt", "JobsGivenUp", "LocalCloud", "LocalQueue", "NotDrained", "QueuedMessage", "WorkReport"]
+__all__ = [
+    "AttemptResult",
+    "EnqueuedJob",
+    "JobAttempt",
+    "JobNotDone",
+    "JobsGivenUp",
+    "LocalCloud",
+    "LocalQueue",
+    "NotDrained",
+    "QueuedMessage",
+    "WorkReport",
+    "WorkerClient",
+]
 
 _HOMES = {
+    "AttemptResult": "attempted",
+    "EnqueuedJob": "enqueued",
     "JobAttempt": "local_report",
+    "JobNotDone": "attempted",
     "JobsGivenUp": "local_report",
     "LocalCloud": "local_cloud",
     "LocalQueue": "local_queue",
     "NotDrained": "local_report",
     "QueuedMessage": "queued",
     "WorkReport": "local_report",
+    "WorkerClient": "client",
 }
 
 

@@ -17,10 +17,10 @@ class AttemptResult(JobAttempt):
 
     def raise_failure(self) -> None:
         """Raise what the job has raised, or `JobNotDone` when it ended otherwise than by returning."""
-        if self.exception is not None and self.outcome != "succeeded":
+        if self.exception is not None and self.outcome in ("failed", "rejected", "postponed"):
             raise self.exception
         if self.outcome != "succeeded":
-            raise JobNotDone(self)
+            raise JobNotDone(self) from self.exception
 
 
 class JobNotDone(AssertionError):

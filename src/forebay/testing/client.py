@@ -10,26 +10,24 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 import anyio.to_thread
 
 from forebay.api.durations import Duration, seconds
 from forebay.api.queue import Call
 from forebay.api.sending import caught_by
-from forebay.errors import JobError, SettingsError
-from forebay.handlers.registry import Unroutable
+from forebay.errors import SettingsError
 from forebay.queue.port import Counts
 from forebay.testing.attempted import AttemptResult
-from forebay.testing.client_run import ClientRuns, Interruption
+from forebay.testing.client_run import ClientRuns
 from forebay.testing.enqueued import EnqueuedJob
 from forebay.testing.given_message import Given
 from forebay.testing.glass_queue import GlassQueue
+from forebay.testing.interruption import Interruption
 from forebay.testing.local_drained import Until
 from forebay.testing.local_report import JobAttempt, WorkReport
 from forebay.testing.memory_account import MemoryAccount
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from forebay.api.worker import Worker
 
 Arg = ParamSpec("Arg")
-Answer = TypeVar("Answer")
 Failures = Literal["raise", "return"]
 Time = Literal["virtual", "real"]
 
@@ -120,19 +117,19 @@ class WorkerClient:
         group: str | None = None,
         attributes: Mapping[str, str | bytes | int | float] | None = None,
     ) -> AttemptResult:
-        """Run one attempt at a call (`job.call(…)`), a `Message` or any body, and say what came of it. Raises nothing
+        """Run one attempt at a call (`job.call(…)`), a `Message` or any body; return what came of it. Raises nothing
         of the job's.
 
-        `attempt` is which one it is, and `state` what an earlier one has reached. `stopping` and `lease_lost` are raised
-        before the code begins, `stopping` with the checkpoint of number `stop_at_checkpoint` at the latest.
+        `attempt` is which one it is, and `state` what an earlier one has reached. `stopping` and `lease_lost` are
+        raised before the code begins, `stopping` with the checkpoint of number `stop_at_checkpoint` at the latest.
         """
         given = Given(what=what, job=job, attributes=attributes or {}, group=group, attempt=attempt, state=state)
         interruption = Interruption(stopping=stopping, lease_lost=lease_lost, at_checkpoint=stop_at_checkpoint)
-        return self._attempts([given], interruption)[0]
+        return self._runs.attempts([given], interruption)[0]
 
     def attempt_batch(self, calls: Sequence[Call], /, *, stopping: bool = False) -> list[AttemptResult]:
         """Run one attempt at each of these calls, together where their job is a batch. In the order of the calls."""
-        return self._attempts([Given(what=call) for call in calls], Interruption(stopping=stopping))
+        return self._runs.attempts([Given(what=call) for call in calls], Interruption(stopping=stopping))
 
     # ── work ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,3 +172,62 @@ class WorkerClient:
                 until=until, failures=failures, stop_after=stop_after, stop_at_checkpoint=stop_at_checkpoint
             )
         )
+
+    # ── what there is ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def queue(self) -> GlassQueue:
+        """The worker's own queue."""
+        return self._queues[0]
+
+    def queue_named(self, name: str) -> GlassQueue:
+        """Any queue of this test. Raises `SettingsError` when nothing has been sent to one of this name."""
+        return self._account.queues.find(name)
+
+    def send(
+        self,
+        body: object,
+        *,
+        job: str | None = None,
+        delay: Duration | None = None,
+        group: str | None = None,
+        dedupe: str | None = None,
+        **attributes: str | bytes | int | float,
+    ) -> str:
+        """Send a message to the worker's queue as any program could, and return its id."""
+        return self.queue.send(body, job=job, delay=delay, group=group, dedupe=dedupe, **attributes)
+
+    @property
+    def enqueued(self) -> list[EnqueuedJob]:
+        """Every job that this process has sent so far, to whatever queue, in order."""
+        return self._account.enqueued
+
+    def messages(self) -> list[QueuedMessage]:
+        """Every message in the worker's queues: visible, in flight (hidden retries too) or delayed."""
+        return [message for queue in self._queues for message in queue.messages()]
+
+    def dead_letters(self) -> list[QueuedMessage]:
+        """Every message in their dead-letter queues; `error` says why."""
+        letters = {queue.dead_letter.url: queue.dead_letters() for queue in self._queues if queue.dead_letter}
+        return [letter for group in letters.values() for letter in group]
+
+    def counts(self) -> Counts:
+        """How many messages of the worker's queues are visible, in flight and delayed."""
+        return Counts(*(sum(numbers) for numbers in zip(*(queue.counts() for queue in self._queues), strict=True)))
+
+    @property
+    def retries(self) -> list[JobAttempt]:
+        """Attempts whose job is or was tried again, with the delay before that."""
+        return [attempt for attempt in self.attempts if attempt.settlement in ("release", "resend")]
+
+    # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the client was made, skipped time included."""
+        return self._clock.now() - self._began_at
+
+    def advance(self, time: Duration) -> None:
+        """Let so much time have passed: hidden and delayed messages come back. In real time too."""
+        time_s = seconds("advance(time)", time)
+        self._account.on_rules(lambda _: self._clock.skip(time_s))

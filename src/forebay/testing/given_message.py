@@ -55,7 +55,9 @@ class Given:
         attributes |= {name: attribute_of(value) for name, value in self.attributes.items()}
         if self.job is not None:
             attributes[JOB_ATTRIBUTE] = attribute_of(self.job)
-        return Message(source, "given", "given", body, self.receive_count, group=self.group or group, attributes=attributes)
+        return Message(
+            source, "given", "given", body, self.receive_count, group=self.group or group, attributes=attributes
+        )
 
     def outgoing(self, message: Message, *, counts_exactly: bool) -> Outgoing:
         """Return what is to be put into the queue. `counts_exactly`: the job is of `retry="resend"`."""

@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 
 
 class Place(Protocol):
-    """Where a test's queues are: `local_cloud.LocalCloud` and `client.WorkerClient` are places."""
+    """Where a test's queues are: `local_cloud.LocalCloud` and `memory_account.MemoryAccount` are places."""
 
     def on_rules(self, function: Callable[[QueueService], Answer], /) -> Answer:
         """Call `function` with the rules of the queues, brought up to now, where nothing else turns them meanwhile."""

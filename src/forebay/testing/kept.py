@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from forebay.model import Attempt, Crashed, Postponed, Rejected
 from forebay.observability.attempts import WORDS
@@ -18,6 +18,8 @@ class KeepingRecorder:
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
         self.conclusions: list[Conclusion] = []
+        self.on_concluded: Callable[[], object] | None = None
+        """Called after each of them: before anything else is heard, and so before anything else is begun."""
         self._parked: set[str] = set()
 
     def has_parked(self, message_id: str) -> bool:
@@ -35,6 +37,8 @@ class KeepingRecorder:
     def concluded(self, conclusions: Sequence[Conclusion], /) -> None:
         self.conclusions += conclusions
         self.reporter.concluded(conclusions)
+        if self.on_concluded is not None:
+            self.on_concluded()
 
     def tick(self) -> None:
         self.reporter.tick()

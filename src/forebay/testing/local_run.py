@@ -9,7 +9,7 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -67,10 +67,12 @@ class Run:
     places: Mapping[str, PacedExecutor]
     protection: Protection | None = None
     until: Until = "empty"
-    stop_when: Callable[[], Awaitable[str]] | None = None
-    """Returns the reason to stop before the queues are drained."""
+    when_stopping: Callable[[], None] | None = None
+    """Called when the worker has been asked to stop."""
     closes_places: bool = True
     """False where whoever calls keeps the executors for the next run."""
+    code_still_runs: bool = field(default=False, init=False)
+    """Whether the worker has left without the end of some code."""
     recorder: KeepingRecorder = field(init=False)
     _driver: Driver | None = None
     _engine: Engine = field(init=False)
@@ -103,7 +105,9 @@ class Run:
                     self.service, self.queues, self.clock, until=self.until,
                     holds_anything=lambda: engine.holds_anything, is_parked=recorder.has_parked,
                 )  # fmt: skip
-                return self.report(await self._drive(self._driver, drained))
+                ended = await self._drive(self._driver, drained)
+                self.code_still_runs = ended.code_still_runs
+                return self.report(ended)
         finally:
             self.clock.runs -= 1
             for place in self.places.values() if self.closes_places else ():
@@ -115,6 +119,8 @@ class Run:
         """Drain. Before the driver is there, nothing has been received, and nothing is done."""
         if self._driver is not None:
             self._driver.stop(reason)
+            if self.when_stopping is not None:
+                self.when_stopping()
 
     def stop_now(self) -> None:
         """Leave within a second, giving back what can be."""
@@ -135,14 +141,12 @@ class Run:
         )
 
     async def _drive(self, driver: Driver, drained: Drained) -> Exit:
-        async def obey(reason: Callable[[], Awaitable[str]]) -> None:
-            driver.stop(await reason())
+        async def stop_when_drained() -> None:
+            self.stop(await drained.wait())
 
         ended: list[Exit] = []
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(obey, drained.wait)
-            if self.stop_when is not None:
-                tasks.start_soon(obey, self.stop_when)
+            tasks.start_soon(stop_when_drained)
             ended.append(await driver.run())
             tasks.cancel_scope.cancel()
         return ended[0]

@@ -33,16 +33,20 @@ def wait_for(
         counts = left()
         _stop(run, working, portal)
         report = portal.call(run.report)
-        raise NotDrained(
-            report,
-            f"after {patience_s:g} real seconds and {len(report.attempts)} attempts the worker has not finished "
-            f"({counts.visible} visible, {counts.in_flight} in flight, {counts.delayed} delayed): a job that never "
-            "ends, or one that is given back again and again? patience_s=… allows more",
-        ) from late
+        raise NotDrained(report, too_late(report, patience_s, counts)) from late
     except BaseException:
         if not working.done():
             _stop(run, working, portal)
         raise
+
+
+def too_late(report: WorkReport, patience_s: float, left: Counts) -> str:
+    """Say that patience is at its end, and what there is still to do."""
+    return (
+        f"after {patience_s:g} real seconds and {len(report.attempts)} attempts the worker has not finished "
+        f"({left.visible} visible, {left.in_flight} in flight, {left.delayed} delayed): a job that never ends, or one "
+        "that is given back again and again? patience_s=… allows more"
+    )
 
 
 def _stop(run: Run, working: Future[WorkReport], portal: BlockingPortal) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures for tests of programs that use Forebay: a local cloud, a queue on it, and workers that drain it.
+"""Fixtures for tests of programs that use Forebay: workers in memory, a local cloud, a queue on it.
 
 Registered with pytest as `forebay`. `docs/testing.md` explains it.
 
@@ -11,12 +11,15 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from forebay.api.worker import Worker
+    from forebay.testing.client import WorkerClient
     from forebay.testing.local_cloud import LocalCloud
     from forebay.testing.local_queue import LocalQueue
 
@@ -27,7 +30,11 @@ QUEUE_VARIABLE = "FOREBAY_QUEUE_URL"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addini("forebay_time", "time of forebay_cloud: virtual (waiting is skipped) or real", default="virtual")
+    parser.addini(
+        "forebay_time",
+        "time of forebay_client and forebay_cloud: virtual (waiting is skipped) or real",
+        default="virtual",
+    )
     parser.addini("forebay_patience_s", "real seconds that a worker may take in a test", default="30")
 
 
@@ -35,8 +42,24 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "forebay(time='virtual'|'real', visibility_s=…, attempts=…, queue=NAME, dead_letter=True|False, account=…, "
-        "patience_s=…): how the fixtures forebay_cloud and forebay_queue are made",
+        "patience_s=…): how the fixtures forebay_client, forebay_cloud and forebay_queue are made",
     )
+
+
+@pytest.fixture
+def forebay_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., WorkerClient]]:
+    """Makes a client of a worker, `client = forebay_client(worker)`, which lives until the test has ended."""
+    from forebay.testing.client import WorkerClient
+
+    said = {"time": request.config.getini("forebay_time"), "patience_s": _patience_s(request)}
+    said |= {name: value for name, value in _marked(request).items() if name in ("time", "visibility_s", "patience_s")}
+
+    with ExitStack() as opened:
+
+        def client_of(worker: Worker, /, **options: Any) -> WorkerClient:
+            return opened.enter_context(WorkerClient(worker, **{**said, **options}))
+
+        yield client_of
 
 
 @pytest.fixture
@@ -46,7 +69,7 @@ def forebay_cloud(request: pytest.FixtureRequest) -> Iterator[LocalCloud]:
 
     options: dict[str, Any] = {
         "time": request.config.getini("forebay_time"),
-        "patience_s": float(request.config.getini("forebay_patience_s")),
+        "patience_s": _patience_s(request),
     }
     options |= {name: value for name, value in _marked(request).items() if name in _CLOUD_OPTIONS}
     with LocalCloud(**options) as cloud, pytest.MonkeyPatch.context() as monkeypatch:
@@ -67,6 +90,10 @@ def forebay_queue(request: pytest.FixtureRequest, forebay_cloud: LocalCloud) -> 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv(QUEUE_VARIABLE, queue.url)
         yield queue
+
+
+def _patience_s(request: pytest.FixtureRequest) -> float:
+    return float(request.config.getini("forebay_patience_s"))
 
 
 def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
