@@ -4,8 +4,9 @@ Rules kept here and nowhere else:
 
 1. It behaves as SQS does because it turns `rules.queue_semantics`; nothing about queues is decided here.
 2. All sources of one `MemoryQueues` share its rules and its clock, so a burial in one is a message in another.
-3. A waiting receive sleeps until its own answer or the rules' next event, whichever is first. The clock must therefore
-   run with the event loop's time: the system's on asyncio, `LoopClock` under trio's mock clock.
+3. A waiting receive sleeps until its own answer or the rules' next event, whichever is first, and looks anew when
+   something may have brought that event nearer. The clock must therefore run with the event loop's time: the system's
+   on asyncio, `LoopClock` under trio's mock clock.
 4. A receive that is cancelled while it waits has taken nothing, unless `abandoned_polls_swallow`: then, as on AWS,
    what it would have got is hidden in vain.
 """
@@ -22,7 +23,7 @@ from forebay.clock import Clock, SystemClock
 from forebay.errors import Fault, FaultKind, QueueError
 from forebay.model import Message
 from forebay.queue.burial import buried_copy, read_redrive_policy
-from forebay.queue.faults import classify, classify_entry
+from forebay.queue.memory_answers import error_of, failed, fault_of, message_of
 from forebay.queue.port import Counts, Description, Outgoing, Received, Sent, Visibility
 from forebay.rules.queue_semantics import (
     ChangeEntry,
@@ -51,12 +52,21 @@ class LoopClock:
         return self._start_utc + timedelta(seconds=self.now() - self._start_at)
 
 
+class _Poll:
+    """One waiting receive."""
+
+    def __init__(self) -> None:
+        self.is_answered = False
+        self.stirred = anyio.Event()
+
+
 class MemoryQueues:
     """An account's queues in memory."""
 
     def __init__(self, *, clock: Clock | None = None, seed: int = 0, abandoned_polls_swallow: bool = False) -> None:
         self.clock = clock or SystemClock()
         self.abandoned_polls_swallow = abandoned_polls_swallow
+        self.polls: set[_Poll] = set()
         epoch_ms = int(self.clock.utc().timestamp() * 1000 - self.clock.now() * 1000)
         self.rules = QueueService(
             "us-east-1", "000000000000", Random(seed), endpoint="memory://queues", epoch_ms=epoch_ms
@@ -67,10 +77,17 @@ class MemoryQueues:
         return MemorySource(self, self.rules.create_queue(name, attributes, now=self.clock.now()))
 
     def settle(self) -> None:
-        """Wake the receives whose answer is there. Called after everything that can bring one."""
+        """Wake the receives whose answer is there."""
         for waiter in self.rules.take_answered():
-            assert isinstance(waiter.tag, anyio.Event)
-            waiter.tag.set()
+            assert isinstance(waiter.tag, _Poll)
+            waiter.tag.is_answered = True
+            waiter.tag.stirred.set()
+
+    def stir(self) -> None:
+        """Wake every receive to look anew. Called after everything that can bring an answer, or a nearer event."""
+        self.settle()
+        for poll in self.polls:
+            poll.stirred.set()
 
 
 class MemorySource:
@@ -104,33 +121,38 @@ class MemorySource:
                 count_max=count_max,
                 wait_s=wait_s,
                 visibility_s=visibility_s,
-                tag=anyio.Event(),
+                tag=_Poll(),
             )
         except ServiceFailure as failure:
-            raise _error(failure, "ReceiveMessage") from failure
+            raise error_of(failure, "ReceiveMessage") from failure
         self._queues.settle()
         if isinstance(answer, Waiter):
             answer = await self._wait(answer)
-        messages = [self._message(delivery) for delivery in answer]
+        messages = [message_of(delivery, self._url, self._rules.account) for delivery in answer]
         return Received(messages, self._now, self._queue_wait_s(messages))
 
     async def _wait(self, waiter: Waiter) -> list[Delivery]:
         """Turn the rules until the poll has ended; on cancellation, end it."""
-        assert isinstance(waiter.tag, anyio.Event)
+        poll = waiter.tag
+        assert isinstance(poll, _Poll)
+        self._queues.polls.add(poll)
         try:
-            while not waiter.tag.is_set():
+            while not poll.is_answered:
+                poll.stirred = anyio.Event()
                 next_at = self._rules.next_event_at()
                 assert next_at is not None, "an open poll has a deadline"
                 with anyio.move_on_after(max(0.0, next_at - self._now)):
-                    await waiter.tag.wait()
+                    await poll.stirred.wait()
                 self._rules.advance(self._now)
                 self._queues.settle()
         except BaseException:
             if waiter.is_open:
                 self._rules.cancel(waiter, swallow=self._queues.abandoned_polls_swallow)
             raise
+        finally:
+            self._queues.polls.discard(poll)
         if waiter.failure is not None:
-            raise _error(waiter.failure, "ReceiveMessage")
+            raise error_of(waiter.failure, "ReceiveMessage")
         return waiter.messages
 
     async def change_visibility(self, entries: Sequence[Visibility]) -> Mapping[int, Fault]:
@@ -139,9 +161,9 @@ class MemorySource:
         try:
             results = self._rules.change_visibility_batch(self._url, changes, now=self._now)
         except ServiceFailure as failure:
-            raise _error(failure, "ChangeMessageVisibilityBatch") from failure
-        self._queues.settle()
-        return _failed(results)
+            raise error_of(failure, "ChangeMessageVisibilityBatch") from failure
+        self._queues.stir()
+        return failed(results)
 
     async def delete(self, receipts: Sequence[str]) -> Mapping[int, Fault]:
         """Delete deliveries for good."""
@@ -149,9 +171,9 @@ class MemorySource:
         try:
             results = self._rules.delete_batch(self._url, deletes, now=self._now)
         except ServiceFailure as failure:
-            raise _error(failure, "DeleteMessageBatch") from failure
-        self._queues.settle()
-        return _failed(results)
+            raise error_of(failure, "DeleteMessageBatch") from failure
+        self._queues.stir()
+        return failed(results)
 
     async def bury(self, message: Message, *, error: str) -> None:
         """Send a copy to the dead-letter queue, body unchanged, with attribute `forebay.error`."""
@@ -177,11 +199,11 @@ class MemorySource:
     async def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
         """Send up to ten messages; the answer has one `Sent` for each, in order."""
         sent = self.put(messages)
-        self._queues.settle()
+        self._queues.stir()
         return sent
 
     def put(self, messages: Sequence[Outgoing]) -> Sequence[Sent]:
-        """Send without waking those who wait for a message: `MemoryQueues.settle` does that."""
+        """Send without waking those who wait for a message: `MemoryQueues.stir` does that."""
         entries = [
             SendEntry(
                 body=message.body,
@@ -197,9 +219,9 @@ class MemorySource:
         try:
             results = self._rules.send_batch(self._url, entries, now=self._now)
         except ServiceFailure as failure:
-            raise _error(failure, "SendMessageBatch") from failure
+            raise error_of(failure, "SendMessageBatch") from failure
         return [
-            Sent(None, _fault(result)) if isinstance(result, ServiceFailure) else Sent(result.message_id, None)
+            Sent(None, fault_of(result)) if isinstance(result, ServiceFailure) else Sent(result.message_id, None)
             for result in results
         ]
 
@@ -214,36 +236,8 @@ class MemorySource:
         try:
             return self._rules.get_queue_attributes(self._url, names, now=self._now)
         except ServiceFailure as failure:
-            raise _error(failure, operation) from failure
-
-    def _message(self, delivery: Delivery) -> Message:
-        content = delivery.content
-        return Message(
-            self._url,
-            content.message_id,
-            delivery.receipt,
-            content.body,
-            delivery.receive_count,
-            content.sent_at_ms,
-            delivery.first_received_at_ms,
-            content.group,
-            content.attributes,
-            delivery.system_attributes(self._rules.account),
-        )
+            raise error_of(failure, operation) from failure
 
     def _queue_wait_s(self, messages: Sequence[Message]) -> float:
         sent_ms = [m.sent_at_ms for m in messages if m.receive_count == 1 and m.sent_at_ms is not None]
         return max(0.0, self._queues.clock.utc().timestamp() - min(sent_ms) / 1000) if sent_ms else 0.0
-
-
-def _error(failure: ServiceFailure, operation: str) -> QueueError:
-    fault = classify(failure.http_status, (failure.shape, failure.legacy_code), failure.message)
-    return QueueError(fault, operation=operation)
-
-
-def _fault(failure: ServiceFailure) -> Fault:
-    return classify_entry(failure.legacy_code, failure.message, is_sender_fault=failure.sender_fault)
-
-
-def _failed(results: Sequence[ServiceFailure | None]) -> dict[int, Fault]:
-    return {index: _fault(failure) for index, failure in enumerate(results) if failure is not None}

@@ -113,7 +113,7 @@ class ClientRuns:
             if {end.attempt.message.message_id for end in run.recorder.conclusions}.issuperset(ids):
                 run.stop("each attempt has ended")
 
-        run.recorder.on_concluded = stop_after_the_last
+        run.recorder.on_concluded.append(stop_after_the_last)
         try:
             report = self._perform(run, interruption)
         finally:
@@ -145,7 +145,7 @@ class ClientRuns:
             raise JobError(f"worker {self._worker.name!r} cannot do this: {handler.reason}")
         outgoing = given.outgoing(message, counts_exactly=handler.retry == "resend")
         if url.endswith(".fifo"):
-            outgoing = replace(outgoing, group=outgoing.group or "one", dedupe=f"{self._clock.now()} {index}")
+            outgoing = replace(outgoing, group=outgoing.group or "one", dedupe=f"{self._clock.now()}-{index}")
 
         def there(rules: QueueService) -> str:
             (sent,) = MemorySource(self._account.memory, url).put([outgoing])

@@ -18,7 +18,7 @@ class KeepingRecorder:
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
         self.conclusions: list[Conclusion] = []
-        self.on_concluded: Callable[[], object] | None = None
+        self.on_concluded: list[Callable[[], object]] = []
         """Called after each of them: before anything else is heard, and so before anything else is begun."""
         self._parked: set[str] = set()
 
@@ -37,8 +37,8 @@ class KeepingRecorder:
     def concluded(self, conclusions: Sequence[Conclusion], /) -> None:
         self.conclusions += conclusions
         self.reporter.concluded(conclusions)
-        if self.on_concluded is not None:
-            self.on_concluded()
+        for listener in self.on_concluded:
+            listener()
 
     def tick(self) -> None:
         self.reporter.tick()

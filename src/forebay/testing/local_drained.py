@@ -4,7 +4,8 @@ Rules kept here and nowhere else:
 
 1. `empty`: no message is left but parked ones, which would only be parked again, and the worker holds nothing.
 2. `quiet`: nothing can be received at the moment, in two looks: a message may have been on its way in the first.
-3. In virtual time looks are rare where nothing can change before the queue's next event: a skip is one step.
+3. In virtual time looks are rare where nothing can change before the queue's next event, which is one step then. The
+   end of an attempt is looked at soon.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ class Drained:
         self._until: Until = until
         self._holds_anything = holds_anything
         self._is_parked = is_parked
+        self._something_ended = anyio.Event()
+
+    def look_soon(self) -> None:
+        """Do not wait for long until the next look: an attempt has ended."""
+        self._something_ended.set()
 
     async def wait(self) -> str:
         """Return the reason to stop, once there is one."""
@@ -60,7 +66,10 @@ class Drained:
             if self._until == "quiet" and quiet_looks >= 2:
                 return "nothing can be received at the moment"
             if quiet_looks >= 2 and self._clock.is_virtual:
-                await anyio.sleep(self._pause_s())
+                self._something_ended = anyio.Event()
+                with anyio.move_on_after(self._pause_s()):
+                    await self._something_ended.wait()
+                quiet_looks, pause_s = (0, BUSY_LOOK_S) if self._something_ended.is_set() else (quiet_looks, pause_s)
             else:
                 pause_s = min(pause_s * 2, SKIPPED_LOOK_MAX_S) if self._clock.may_skip else BUSY_LOOK_S
                 await anyio.sleep(pause_s)

@@ -105,6 +105,7 @@ class Run:
                     self.service, self.queues, self.clock, until=self.until,
                     holds_anything=lambda: engine.holds_anything, is_parked=recorder.has_parked,
                 )  # fmt: skip
+                recorder.on_concluded.append(drained.look_soon)
                 ended = await self._drive(self._driver, drained)
                 self.code_still_runs = ended.code_still_runs
                 return self.report(ended)

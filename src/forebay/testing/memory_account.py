@@ -98,7 +98,7 @@ class MemoryAccount:
         try:
             return function(self.memory.rules)
         finally:
-            self.memory.settle()  # A poll may wait for what has been sent.
+            self.memory.stir()  # A poll may wait for what has been sent.
 
     def end_polls(self) -> None:
         """Answer every open poll with nothing. On the run's loop: a worker that stops need not wait for the rest."""

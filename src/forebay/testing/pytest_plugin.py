@@ -51,7 +51,7 @@ def forebay_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Wor
     """Makes a client of a worker, `client = forebay_client(worker)`, which lives until the test has ended."""
     from forebay.testing.client import WorkerClient
 
-    said = {"time": request.config.getini("forebay_time"), "patience_s": _patience_s(request)}
+    said: dict[str, Any] = {"time": request.config.getini("forebay_time"), "patience_s": _patience_s(request)}
     said |= {name: value for name, value in _marked(request).items() if name in ("time", "visibility_s", "patience_s")}
 
     with ExitStack() as opened:
