@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from forebay.api.answers import Reject as Reject
     from forebay.api.answers import RetryLater as RetryLater
+    from forebay.api.batch import Batch as Batch
     from forebay.api.context import Context as Context
     from forebay.api.dependencies import Depends as Depends
     from forebay.api.envelopes import EventBridgeEvent as EventBridgeEvent
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # Public name → the module that defines it. Loaded when first asked for: `import forebay` itself loads nothing, so that
 # a command that needs no worker does not wait for one.
 _HOMES = {
+    "Batch": "forebay.api.batch",
     "Call": "forebay.api.queue",
     "Context": "forebay.api.context",
     "EventBridgeEvent": "forebay.api.envelopes",
@@ -55,6 +57,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Batch",
     "Call",
     "Context",
     "Depends",

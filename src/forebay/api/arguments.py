@@ -30,8 +30,6 @@ class Arguments:
     """Writes and reads the arguments of one job, as a JSON object."""
 
     def __init__(self, signature: Signature, *, unknown: Unknown = "ignore", is_strict: bool = False) -> None:
-        from pydantic_core import SchemaSerializer
-
         self._name = signature.name
         annotations = signature.annotations()
         for parameter in signature.parameters:
@@ -41,10 +39,7 @@ class Arguments:
         """The arguments as one type, to be read inside of an envelope too."""
         self._adapter = _adapter(signature.name, self.shape)
         self._validator = self._adapter.validator
-        # A TypedDict's configuration reaches its fields when reading, but not when writing.
-        self._serializer = SchemaSerializer(
-            self._adapter.core_schema, {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"}
-        )
+        self._serializer = _serializer(self._adapter)
         self._names = names_in(self._adapter.core_schema)
         self._strict = True if is_strict else None
 
@@ -58,17 +53,10 @@ class Arguments:
     def write(self, arguments: Mapping[str, object]) -> str:
         """Return a body with these arguments. Raises `JobError` when they do not fit."""
         try:
-            valid = self._validator.validate_python(arguments)
-            body = self._serializer.to_json(valid, by_alias=True, warnings=False).decode()
+            return _written(self._name, self._adapter, self._serializer, arguments)
         except ValueError as error:
             told = self._told(error, "the arguments")
             raise JobError(f"job {self._name!r} cannot be sent: {told}") from None
-        if _MASK in body and _holds_secret(self._adapter.dump_python(valid, warnings="none")):
-            raise JobError(
-                f"job {self._name!r} cannot be sent: pydantic masks SecretStr and SecretBytes in JSON, so the worker "
-                "would get asterisks. Send a reference to the secret, or declare the argument as str"
-            )
-        return _carried(body)
 
     def _told(self, error: ValueError, whole: str) -> str:
         from pydantic import ValidationError
@@ -89,13 +77,27 @@ class OneValue:
         is_text: bool = False,
         is_strict: bool = False,
         arguments_at: tuple[str, ...] | None = None,
+        is_ours: bool = False,
     ) -> None:
-        """`arguments_at` is where the job's arguments stand in it, if it carries them."""
+        """`arguments_at` is where the job's arguments stand in it, if it carries them.
+
+        `is_ours`: it is written by `write`, so that bytes are base64.
+        """
+        from pydantic_core import SchemaValidator
+
+        self._name = name
         self._adapter = _adapter(name, annotation)
+        self._validator = (
+            SchemaValidator(self._adapter.core_schema, {"val_json_bytes": "base64", "hide_input_in_errors": True})
+            if is_ours
+            else self._adapter.validator
+        )
         self._names = names_in(self._adapter.core_schema)
         self._is_text = is_text
         self._strict = True if is_strict else None
         self._arguments_at = arguments_at
+        self._serializer: Any = None
+        """Made for the first value that is written: most are only read."""
 
     def read(self, body: str) -> object:
         """Return the value. Raises `Unfit`."""
@@ -103,13 +105,46 @@ class OneValue:
 
         try:
             if self._is_text:
-                return self._adapter.validate_python(body, strict=self._strict)
-            return self._adapter.validate_json(body, strict=self._strict)
+                return self._validator.validate_python(body, strict=self._strict)
+            return self._validator.validate_json(body, strict=self._strict)
         except ValidationError as error:
             told = problems_of(error, names=self._names, whole="the body", arguments_at=self._arguments_at)
             raise Unfit(told) from None
         except ValueError:
             raise Unfit("the body: is not valid JSON in UTF-8") from None
+
+    def write(self, value: object) -> str:
+        """Return a body with this value. Raises `JobError` when it does not fit."""
+        from pydantic import ValidationError
+
+        try:
+            if self._serializer is None:
+                self._serializer = _serializer(self._adapter)
+            return _written(self._name, self._adapter, self._serializer, value)
+        except ValidationError as error:
+            told = problems_of(error, names=self._names, whole="the item", arguments_at=self._arguments_at)
+        except ValueError:
+            told = "the item: cannot be written as JSON in UTF-8"
+        raise JobError(f"job {self._name!r} cannot be sent: {told}")
+
+
+def _serializer(adapter: Any) -> Any:
+    from pydantic_core import SchemaSerializer
+
+    # A TypedDict's configuration reaches its fields when reading, but not when writing.
+    return SchemaSerializer(adapter.core_schema, {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"})
+
+
+def _written(name: str, adapter: Any, serializer: Any, value: object) -> str:
+    """Return the value as a body. Raises `ValueError` when it does not fit, `JobError` for a secret."""
+    valid = adapter.validator.validate_python(value)
+    body: str = serializer.to_json(valid, by_alias=True, warnings=False).decode()
+    if _MASK in body and _holds_secret(adapter.dump_python(valid, warnings="none")):
+        raise JobError(
+            f"job {name!r} cannot be sent: pydantic masks SecretStr and SecretBytes in JSON, so the worker would get "
+            "asterisks. Send a reference to the secret, or declare the argument as str"
+        )
+    return _carried(body)
 
 
 def write_untyped(name: str, arguments: Mapping[str, object]) -> str:

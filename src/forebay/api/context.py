@@ -183,11 +183,11 @@ class Context:
         """A logger, `forebay.job.NAME`, whose records carry `job`, `message_id` and `attempt`."""
         if self._log is None:
             carried = {"job": self.job, "message_id": self.message.message_id, "attempt": self.attempt}
-            self._log = _JobLog(logging.getLogger(f"forebay.job.{self.job}"), carried)
+            self._log = JobLog(logging.getLogger(f"forebay.job.{self.job}"), carried)
         return self._log
 
 
-class _JobLog(_Adapter):
+class JobLog(_Adapter):
     """Adds what it carries to what the caller adds; the standard adapter would put one in the other's place."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:

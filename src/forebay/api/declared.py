@@ -23,7 +23,7 @@ from forebay.api.queue import check_name
 from forebay.api.signature import Signature
 from forebay.api.surroundings import Surroundings
 from forebay.errors import JobError
-from forebay.handlers.registry import Handler, Runs
+from forebay.handlers.registry import Call, Handler, Runs
 
 if TYPE_CHECKING:
     from forebay.api.arguments import Arguments
@@ -44,6 +44,10 @@ class Declared:
         self._arguments: Arguments | None = None
         with suppress(Unreadable):
             surroundings.plan(self.name, self.signature.marked)
+
+    def body(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> str:
+        """Return the body that carries a call. Raises `TypeError` as a call would, and `JobError` for a bad value."""
+        return self.written(self.signature.bind(arguments, keywords))
 
     def written(self, arguments: Mapping[str, object]) -> str:
         """Return the body that carries these arguments. Raises `JobError` when they do not fit."""
@@ -71,12 +75,15 @@ class Declared:
 
     def handler(self, *, is_default: bool = False) -> Handler:
         """Return the handler for a registry. Reads the annotations. Raises `JobError` when they make no sense."""
+        decode = (default_decoder if is_default else job_decoder)(self.signature, self.options)
+        return self._handler(calling(self.signature, self.function, decode, self._surroundings))
+
+    def _handler(self, call: Call) -> Handler:
         options = self.options
-        decode = (default_decoder if is_default else job_decoder)(self.signature, options)
         return Handler(
             self.name,
             self.runs,
-            calling(self.signature, self.function, decode, self._surroundings),
+            call,
             options.limit_s,
             options.attempts_max,
             aliases=options.aliases,

@@ -43,7 +43,18 @@ def job_decoder(signature: Signature, options: JobOptions) -> Decode:
     plain = arguments.read if arguments is not None else _nothing
     if options.subject is None and options.detail_type is None:
         return _answering(plain)
-    return _by_envelope(options, plain, arguments)
+    return _by_envelope(options, plain, None if arguments is None else arguments.shape, lambda read: read)
+
+
+def item_decoder(signature: Signature, options: JobOptions, item: Any, *, is_default: bool) -> Decode:
+    """Return how one item of a batch is read: its message's whole body, by the type of items."""
+    [parameter] = signature.parameters
+    if is_default or item is Message:
+        return _whole(signature.name, parameter.name, item)
+    plain = _one_value(OneValue(signature.name, item, is_ours=True), parameter.name)
+    if is_envelope(item) or (options.subject is None and options.detail_type is None):
+        return _answering(plain)
+    return _by_envelope(options, plain, item, lambda read: {parameter.name: read})
 
 
 def default_decoder(signature: Signature, options: JobOptions) -> Decode:
@@ -100,15 +111,18 @@ def _one_value(value: OneValue, parameter: str) -> ReadBody:
     return lambda body: {parameter: value.read(body)}
 
 
-def _by_envelope(options: JobOptions, plain: ReadBody, arguments: Arguments | None) -> Decode:
-    """Return the reader of a job that some of its messages reach in an envelope, and others by name."""
+def _by_envelope(options: JobOptions, plain: ReadBody, shape: Any, pack: Callable[[Any], dict[str, Any]]) -> Decode:
+    """Return the reader of a job that some of its messages reach in an envelope, and others by name.
+
+    `shape` is the type of what is inside of the envelope, and `pack` makes the handler's arguments of it.
+    """
     readers: dict[Envelope, ReadBody] = {"sns": _no_arguments, "event": _no_arguments}
-    if arguments is not None:
+    if shape is not None:
         notification: Any = SnsNotification
         event: Any = EventBridgeEvent
-        in_message = OneValue(options.name, notification[arguments.shape], arguments_at=("Message",))
-        in_detail = OneValue(options.name, event[arguments.shape], arguments_at=("detail",))
-        readers = {"sns": _inside(in_message, "message"), "event": _inside(in_detail, "detail")}
+        in_message = OneValue(options.name, notification[shape], arguments_at=("Message",))
+        in_detail = OneValue(options.name, event[shape], arguments_at=("detail",))
+        readers = {"sns": _inside(in_message, "message", pack), "event": _inside(in_detail, "detail", pack)}
     by_name = _answering(plain)
     by_envelope = {envelope: _answering(read) for envelope, read in readers.items()}
     looked_at = (SNS_TYPE, SNS_SUBJECT, EVENT_DETAIL_TYPE)
@@ -123,8 +137,8 @@ def _by_envelope(options: JobOptions, plain: ReadBody, arguments: Arguments | No
     return decode
 
 
-def _inside(value: OneValue, attribute: str) -> ReadBody:
-    return lambda body: getattr(value.read(body), attribute)
+def _inside(value: OneValue, attribute: str, pack: Callable[[Any], dict[str, Any]]) -> ReadBody:
+    return lambda body: pack(getattr(value.read(body), attribute))
 
 
 def _no_arguments(_: str) -> dict[str, Any]:

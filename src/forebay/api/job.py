@@ -13,6 +13,7 @@ import functools
 from collections.abc import Callable
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
+from forebay.api.batch import Batch
 from forebay.api.context import Context
 from forebay.api.declared import Declared
 from forebay.api.delivery import Delivery, Wishes
@@ -23,6 +24,7 @@ Arg = ParamSpec("Arg")
 Whole = ParamSpec("Whole")
 """The function's parameters as written."""
 Ret = TypeVar("Ret", covariant=True)
+Item = TypeVar("Item")
 
 
 class Job(Generic[Arg, Whole, Ret]):
@@ -92,8 +94,7 @@ class Prepared(Generic[Arg]):
 
     def call(self, *args: Arg.args, **kwargs: Arg.kwargs) -> Call:
         """Return the job with these arguments, to be sent by `enqueue_many`."""
-        arguments = self._declared.signature.bind(args, kwargs)
-        body = self._declared.written(arguments)
+        body = self._declared.body(args, kwargs)
         return call_of(self._declared.name, self._queue(), body, self._delivery)
 
 
@@ -106,3 +107,16 @@ class DeclareJob(Protocol):
     ) -> Job[Arg, Concatenate[Context, Arg], Ret]: ...
     @overload
     def __call__(self, function: Callable[Arg, Ret], /) -> Job[Arg, Arg, Ret]: ...
+
+
+class DeclareBatch(Protocol):
+    """What `@worker.batch(…)` returns: a job that is sent one item, and called with a batch of them."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Context, Batch[Item], Arg], Ret], /
+    ) -> Job[[Item], Concatenate[Context, Batch[Item], Arg], Ret]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Batch[Item], Arg], Ret], /
+    ) -> Job[[Item], Concatenate[Batch[Item], Arg], Ret]: ...

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from forebay.api.declared import Declared
+from forebay.api.declared_batch import DeclaredBatch, batch_rule
+from forebay.api.durations import Duration
 from forebay.api.job_options import DefaultSettings, JobOptions, JobSettings
 from forebay.api.signature import name_of
 from forebay.api.surroundings import Surroundings
 from forebay.errors import JobError, SettingsError
-from forebay.handlers.registry import DEFAULT, Registry
+from forebay.handlers.registry import DEFAULT, BatchRule, Registry
 
 
 class Jobs:
@@ -41,9 +43,18 @@ class Jobs:
 
     def declare(self, function: Callable[..., object], settings: JobSettings) -> Declared:
         """Keep a job. Raises `JobError` when what leads to it leads to another one already."""
-        given = settings.get("name")
-        name = name_of(function) if given is None else given
-        declared = _declared(function, JobOptions.of(name, settings), self._surroundings)
+        return self._keep(_declared(function, _options(function, settings), self._surroundings))
+
+    def declare_batch(
+        self, function: Callable[..., object], settings: JobSettings, *, size: int, linger: Duration, default: bool
+    ) -> Declared:
+        """Keep a batch handler, by its name or as the default one. Raises `JobError` when its place is taken."""
+        options = JobOptions.of_default(DEFAULT, settings) if default else _options(function, settings)
+        rule = batch_rule(options.name, size=size, linger=linger)
+        declared = _declared(function, options, self._surroundings, rule)
+        return self._keep_default(declared) if default else self._keep(declared)
+
+    def _keep(self, declared: Declared) -> Declared:
         routes = list(_routes_to(declared))
         for route in routes:
             other = declared if routes.count(route) > 1 else self._taken.get(route)
@@ -56,7 +67,9 @@ class Jobs:
 
     def declare_default(self, function: Callable[..., object], settings: DefaultSettings) -> Declared:
         """Keep the default handler. Raises `JobError` for a second one."""
-        declared = _declared(function, JobOptions.of_default(DEFAULT, settings), self._surroundings)
+        return self._keep_default(_declared(function, JobOptions.of_default(DEFAULT, settings), self._surroundings))
+
+    def _keep_default(self, declared: Declared) -> Declared:
         if self._default is not None:
             raise JobError(
                 f"worker {self._worker!r} has two default handlers ({_told(self._default)} and {_told(declared)}): "
@@ -100,12 +113,21 @@ def _routes_to(declared: Declared) -> Iterator[tuple[str, str]]:
         yield "detail_type", options.detail_type
 
 
-def _declared(function: Callable[..., object], options: JobOptions, surroundings: Surroundings) -> Declared:
+def _options(function: Callable[..., object], settings: JobSettings) -> JobOptions:
+    given = settings.get("name")
+    return JobOptions.of(name_of(function) if given is None else given, settings)
+
+
+def _declared(
+    function: Callable[..., object], options: JobOptions, surroundings: Surroundings, rule: BatchRule | None = None
+) -> Declared:
     if options.isolate:
         raise SettingsError(
             f"isolate=True on job {options.name!r}: this version has no process executor yet. Without it the job runs "
             "beside the others, and its timeout can only ask"
         )
+    if rule is not None:
+        return DeclaredBatch(function, options, surroundings, rule)
     return Declared(function, options, surroundings)
 
 

@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from inspect import Parameter
 from typing import Any, NamedTuple
 
+from forebay.api.batch import Batch
 from forebay.api.callables import Unreadable
 from forebay.api.context import Context
 from forebay.api.dependencies import Dependency, in_annotation
@@ -23,7 +24,7 @@ from forebay.api.envelopes import ENVELOPES, S3Record
 from forebay.errors import JobError
 from forebay.model import Message
 
-_OURS: dict[str, Any] = {one.__name__: one for one in (Context, Message, *ENVELOPES, S3Record)}
+_OURS: dict[str, Any] = {one.__name__: one for one in (Batch, Context, Message, *ENVELOPES, S3Record)}
 
 
 class Signature:

@@ -9,13 +9,14 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Concatenate, Literal, NoReturn, Protocol, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Literal, NoReturn, Protocol, TypeVar, Unpack, cast, overload
 
 from forebay.api.context import Context
+from forebay.api.declared import Declared
 from forebay.api.durations import Duration, seconds
 from forebay.api.home import Home
 from forebay.api.hooks import Hooks
-from forebay.api.job import Arg, DeclareJob, Job, Ret
+from forebay.api.job import Arg, DeclareBatch, DeclareJob, Job, Ret
 from forebay.api.job_options import DefaultSettings, JobSettings
 from forebay.api.jobs import Jobs
 from forebay.api.queue import Queue
@@ -105,11 +106,28 @@ class Worker(Hooks):
         """
 
         def declare(function: Callable[..., object]) -> Job[..., ..., object]:
-            declared = self.jobs.declare(function, settings)
-            own = declared.options.queue
-            return Job(declared, self.home.queue if own is None else self.home.other(own))
+            return self._job(self.jobs.declare(function, settings))
 
         return declare if function is None else declare(function)
+
+    def batch(
+        self, /, *, size: int = 10, linger: Duration = "1s", default: bool = False, **settings: Unpack[JobSettings]
+    ) -> DeclareBatch:
+        """Declare a batch handler: `@worker.batch(size=100, linger="1s")` above a function of a `Batch[Event]`.
+
+        It is called when `size` messages wait, or `linger` after the first. Each message carries one item and is
+        settled on its own. With `default=True` it gets the messages that name no job.
+        """
+
+        def declare(function: Callable[..., object]) -> Job[..., ..., object]:
+            declared = self.jobs.declare_batch(function, settings, size=size, linger=linger, default=default)
+            return self._job(declared)
+
+        return cast("DeclareBatch", declare)
+
+    def _job(self, declared: Declared) -> Job[..., ..., object]:
+        own = declared.options.queue
+        return Job(declared, self.home.queue if own is None else self.home.other(own))
 
     @overload
     def default(self, function: Function, /) -> Function: ...
