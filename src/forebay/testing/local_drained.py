@@ -22,8 +22,6 @@ from forebay.testing.local_clock import SkippingClock
 Until = Literal["empty", "quiet"]
 
 BUSY_LOOK_S = 0.02
-SKIPPED_LOOK_MAX_S = 1.0
-"""Between looks while the worker holds something that no code works on, such as a job that waits for protection."""
 IDLE_LOOK_MAX_S = 20.0
 
 
@@ -65,14 +63,14 @@ class Drained:
             quiet_looks = quiet_looks + 1 if is_quiet else 0
             if self._until == "quiet" and quiet_looks >= 2:
                 return "nothing can be received at the moment"
-            if quiet_looks >= 2 and self._clock.is_virtual:
-                self._something_ended = anyio.Event()
-                with anyio.move_on_after(self._pause_s()):
-                    await self._something_ended.wait()
-                quiet_looks, pause_s = (0, BUSY_LOOK_S) if self._something_ended.is_set() else (quiet_looks, pause_s)
-            else:
-                pause_s = min(pause_s * 2, SKIPPED_LOOK_MAX_S) if self._clock.may_skip else BUSY_LOOK_S
-                await anyio.sleep(pause_s)
+            is_rare = quiet_looks >= 2 and self._clock.is_virtual
+            if not is_rare:
+                pause_s = min(pause_s * 2, IDLE_LOOK_MAX_S) if self._clock.may_skip else BUSY_LOOK_S
+            self._something_ended = anyio.Event()
+            with anyio.move_on_after(self._pause_s() if is_rare else pause_s):
+                await self._something_ended.wait()
+            if self._something_ended.is_set():
+                quiet_looks, pause_s = 0, BUSY_LOOK_S
 
     def _messages(self, url: str) -> list[StoredMessage]:
         try:

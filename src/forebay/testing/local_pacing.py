@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import Any, cast
 
 from forebay.handlers.batches import Partly
@@ -18,6 +19,8 @@ from forebay.handlers.executor import Blockage, Deliver, Ended, Executor
 from forebay.handlers.registry import Call, Handler, Registry, Runs
 from forebay.model import Attempt, Extend, Signals
 from forebay.testing.local_clock import SkippingClock
+
+BLOCKAGE_ASKED_S = 1.0
 
 Raised = dict[str, BaseException]
 """Receipt of a delivery → what its code raised. Attempts' numbers begin anew with every run."""
@@ -36,6 +39,7 @@ class PacedExecutor:
         self._holds = holds
         self._deliver: Deliver
         self._is_open = False
+        self._blockage_asked_at = float("-inf")
         self._begun_at: dict[int, float] = {}
         self.prepare: Callable[[Signals], None] = _nothing
         """Called with the signals of each attempt before its code begins."""
@@ -68,6 +72,9 @@ class PacedExecutor:
         self._inner.notify(attempt)
 
     def blockage(self, *, now: float) -> Blockage | None:
+        if monotonic() < self._blockage_asked_at + BLOCKAGE_ASKED_S:
+            return None  # Code blocks in real time. Skipped seconds are no reason to ask.
+        self._blockage_asked_at = monotonic()
         return self._inner.blockage(now=now)
 
     def stack_of(self, number: int) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from forebay.testing.local_clock import SkippingClock
 from forebay.testing.local_drained import Drained, Until, moved_by_sqs
 from forebay.testing.local_pacing import PacedExecutor, Raised
 from forebay.testing.local_report import WorkReport
-from forebay.worker.driver import Driver
+from forebay.worker.driver import TURN_S, Driver
 from forebay.worker.engine import Engine
 from forebay.worker.vocabulary import Exit
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 Sources = AbstractAsyncContextManager[Mapping[str, Source]]
 
 CLOSE_WAIT_S = 1.0
+SKIPPED_TURN_S = 60.0
+"""In virtual time the control loop turns when something is due: each turn costs real time, whatever it skips."""
 
 
 def settings_of(worker: Worker, queues: Sequence[str], *, visibility_s: int | None = None) -> WorkerSettings:
@@ -99,8 +101,9 @@ class Run:
         try:
             async with self.open_sources() as sources:
                 self._driver = Driver(
-                    engine, self.registry, sources, self.places, self.protection, recorder, self.clock
-                )
+                    engine, self.registry, sources, self.places, self.protection, recorder, self.clock,
+                    turn_s=SKIPPED_TURN_S if self.clock.is_virtual else TURN_S,
+                )  # fmt: skip
                 drained = Drained(
                     self.service, self.queues, self.clock, until=self.until,
                     holds_anything=lambda: engine.holds_anything, is_parked=recorder.has_parked,

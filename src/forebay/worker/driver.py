@@ -77,8 +77,12 @@ class Driver:
         *,
         health: HealthState | None = None,
         stop_hint: str | None = None,
+        turn_s: float = TURN_S,
     ) -> None:
-        """`stop_hint` is added to what is said when a drain starts, for somebody at a terminal."""
+        """`turn_s` is how often the loop turns at least while anything is held.
+
+        `stop_hint` is added to what is said when a drain starts, for somebody at a terminal.
+        """
         self._engine = engine
         self._sources = sources
         self._executors = executors
@@ -91,6 +95,7 @@ class Driver:
         self._notes = Notes(clock)
         self._calls = Calls(sources, protection, self._inbox, self._notes, clock)
         self._stop_hint = stop_hint
+        self._turn_s, self._idle_turn_s = turn_s, max(turn_s, IDLE_TURN_S)
         self._batching = Batching(self._hand)
         self._exit: Exit | None = None
         self._is_stopping = False
@@ -169,7 +174,7 @@ class Driver:
     def _pause_s(self, now: float) -> float:
         """How long the loop may wait for a fact, in seconds."""
         wake_ats = [at for at in (self._engine.wake_at, self._batching.wake_at) if at is not None]
-        longest_s = TURN_S if self._engine.holds_anything or self._lookout.is_quiet_news else IDLE_TURN_S
+        longest_s = self._turn_s if self._engine.holds_anything or self._lookout.is_quiet_news else self._idle_turn_s
         return max(0.0, min([longest_s, *(at - now for at in wake_ats)]))
 
     # ── commands ───────────────────────────────────────────────────────────────────────────────────────────
