@@ -212,11 +212,11 @@ def test_a_coroutine_beyond_its_timeout_is_stopped_and_tried_again(sqs: Sqs, tmp
 
 
 @pytest.mark.parametrize("job", ["thread", "stubborn"])
-def test_code_beyond_its_timeout_that_does_not_stop_keeps_its_lease_and_its_slot(
+def test_code_that_does_not_stop_keeps_its_lease_and_its_slot_where_it_is_to_be_waited_for(
     sqs: Sqs, tmp_path: Path, job: str
 ) -> None:
     """A promise that Python cannot keep is not made: it is asked, reported, and believed when it ends after all."""
-    options = ("--visibility", "2", "--drain", "1", "--slots", "1")
+    options = ("--visibility", "2", "--drain", "1", "--slots", "1", "--stuck", "wait")
 
     worker, _ = worked(sqs, tmp_path, SLOW, (job, {}), (job, {}), options=options)
 

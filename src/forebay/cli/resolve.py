@@ -77,6 +77,8 @@ class Machine:
     memory_limit_bytes: int | None
     any_blocking: bool
     """Some job of the worker is a plain `def`."""
+    slots_least: int = 1
+    """What the largest share or batch of a job takes: the default is no less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ def resolve(given: Given, machine: Machine, *, needs_queue: bool = True) -> RunO
         value, sources[setting.name] = _find(setting, given)
         if value is not None:
             values[setting.name] = value
-    values.setdefault("slots", platform.default_slots(any_blocking=machine.any_blocking, cores=machine.cores))
+    slots = platform.default_slots(any_blocking=machine.any_blocking, cores=machine.cores)
+    values.setdefault("slots", max(slots, machine.slots_least))
     values.setdefault("buffer-bytes", platform.default_buffer_bytes(machine.memory_limit_bytes))
     queues, sources["queue"] = _queues(given)
     if needs_queue and not queues:

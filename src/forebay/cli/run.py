@@ -12,6 +12,7 @@ from forebay import platform
 from forebay.cli import project_file
 from forebay.cli.resolve import SETTINGS, Given, Machine, resolve
 from forebay.cli.target import load
+from forebay.worker.rooms import check_shares, slots_least
 
 if TYPE_CHECKING:
     from forebay.api.options import RunOptions
@@ -123,12 +124,16 @@ def options_for(worker: Worker, queues: Any, given: dict[str, Any], *, needs_que
         file=project_file.read(Path.cwd()),
         code=worker.arguments,
     )
+    registry = worker.registry
     machine = Machine(
         cores=platform.cores(),
         memory_limit_bytes=platform.memory_limit_bytes(),
-        any_blocking=any(handler.runs != "loop" for handler in worker.registry),
+        any_blocking=any(handler.runs != "loop" for handler in registry),
+        slots_least=slots_least(registry),
     )
-    return resolve(sources, machine, needs_queue=needs_queue)
+    options = resolve(sources, machine, needs_queue=needs_queue)
+    check_shares(registry, slots=options.settings.slots)
+    return options
 
 
 def option_text(value: object) -> str | None:

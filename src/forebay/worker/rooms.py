@@ -81,6 +81,12 @@ class Rooms:
         self._calls[self._registry[attempt.job].runs] -= 1
 
 
+def slots_least(registry: Registry) -> int:
+    """Return how many slots the largest share or batch of a job takes."""
+    sizes = (handler.slots_max or (handler.batch.size if handler.batch is not None else 1) for handler in registry)
+    return max(sizes, default=1)
+
+
 def check_shares(registry: Registry, *, slots: int) -> None:
     """Raise `SettingsError` where a job asks for more than the worker has slots."""
     for handler in registry:
