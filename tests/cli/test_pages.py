@@ -16,6 +16,7 @@ from tests.cli.conftest import Cloud
 from typer.main import get_command
 
 from forebay import Worker
+from forebay.api.job_options import DefaultSettings, JobSettings
 from forebay.cli.main import VERBS
 from forebay.cli.project_file import parse
 from forebay.cli.resolve import SETTINGS, Given, Machine, resolve
@@ -127,7 +128,10 @@ def test_the_settings_page_names_the_arguments_of_worker() -> None:
         name for name, parameter in signature(Worker).parameters.items() if parameter.kind is Parameter.KEYWORD_ONLY
     }
 
-    assert {columns[1].strip("`= ") for columns in table.values() if columns[1] != "—"} == of_worker
+    in_table = {columns[1].strip("`= ") for columns in table.values() if columns[1] != "—"}
+    assert in_table | {"job_field"} == of_worker
+    assert "`Worker(…, job_field=" in SETTINGS_PAGE
+    assert "job_field" not in in_table
 
 
 def test_the_settings_page_tells_the_true_defaults() -> None:
@@ -158,3 +162,10 @@ def test_the_settings_pages_file_is_one_that_we_read() -> None:
 
     assert set(found) <= {"queue", *SETTINGS}
     assert found["slots"].values == ("200",)
+
+
+def test_the_settings_page_lists_exactly_the_settings_of_a_job() -> None:
+    table = rows(SETTINGS_PAGE.split("## Of each job")[1])
+
+    assert set(table) == JobSettings.__optional_keys__
+    assert {name for name, columns in table.items() if columns[0] == "yes"} == DefaultSettings.__optional_keys__
