@@ -36,7 +36,9 @@ def spliced(body: str, state: str) -> tuple[str, int]:
 
 def restored(message: Message) -> Message | None:
     """Return the message with its body as the producer wrote it and its state beside it. None if they do not fit."""
-    attribute = message.attributes[CHECKPOINT_ATTRIBUTE]
+    attribute = message.attributes.get(CHECKPOINT_ATTRIBUTE)
+    if attribute is None:
+        return message
     value, body = attribute.value, message.body
     if not isinstance(value, str) or not (value.isascii() and value.isdigit()) or len(value) > _CUT_MAX_DIGITS:
         return None

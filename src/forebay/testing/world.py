@@ -116,7 +116,7 @@ class World:
     def _longest_hidden_s(self) -> float:
         """How long a message that nobody works on may stay hidden yet."""
         now = self.time.now
-        hidden_s = [known.hidden_until - now for known in self.service.by_body.values() if not known.is_deleted]
+        hidden_s = [known.hidden_until - now for known in self.service.by_id.values() if not known.is_deleted]
         return max([0.0, *(s for s in hidden_s if s < PARKED_S)]) + 2 * self.plan.limit_max_s
 
     def _arrive(self, arrival: Arrival) -> None:
@@ -164,7 +164,7 @@ class World:
     # ── the end ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _is_done(self) -> bool:
-        return all(self._has_ended(known) for known in self.service.by_body.values())
+        return all(self._has_ended(known) for known in self.service.by_id.values())
 
     def _has_ended(self, known: Known) -> bool:
         if known.is_deleted or known.copies:
@@ -183,11 +183,11 @@ class World:
 
     def _check_end(self) -> None:
         now = self.time.now
-        for known in self.service.by_body.values():
+        for known in self.service.by_id.values():
             if not self._has_ended(known):
                 self.broken("an end", f"message {known.number} has found none by {now:.0f} s: {known}")
         for url in self.service.urls:
-            held = sum(1 for known in self.service.by_body.values() if known.source == url and not known.is_deleted)
+            held = sum(1 for known in self.service.by_id.values() if known.source == url and not known.is_deleted)
             found = self.service.left(url) + self.service.moved(url)
             if held != found:
                 self.broken("nothing is lost", f"{held} messages should be in {url} and its dead letters, {found} are")

@@ -30,8 +30,16 @@ class Known:
     number: int
     source: str
     job: str | None
+    body: str
+    """What the producer wrote."""
     sent_at: float
     message_id: str = ""
+    origin: Known | None = None
+    """The message in whose place this one was sent."""
+    state: str | None = None
+    """The state that it was sent with."""
+    counted: int = 0
+    """The attempts that it was sent with."""
     newest_receipt: str = ""
     hidden_until: float = 0.0
     received_at: float = 0.0
@@ -41,6 +49,8 @@ class Known:
     successes: int = 0
     copies: int = 0
     """Confirmed or not: copies that the dead-letter queue has taken from a worker."""
+    resent: int = 0
+    """Confirmed or not: copies that its own queue has taken from a worker."""
     holders: list[Holder] = field(default_factory=list["Holder"])
     """Attempts whose code runs now, in any worker."""
 

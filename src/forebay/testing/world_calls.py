@@ -33,6 +33,8 @@ from forebay.worker.vocabulary import (
     ReceiveFailed,
     Released,
     Renewed,
+    Resend,
+    Resent,
 )
 
 if TYPE_CHECKING:
@@ -133,6 +135,18 @@ class Calls:
 
         def reply(result: Fault | None) -> None:
             self._process.hear(Buried(command.number, result))
+
+        self._world.network.call(serve, reply)
+
+    def resend(self, command: Resend) -> None:
+        origin = self._process.executor.codes[command.number].known
+
+        def serve(respond: Callable[[None], None]) -> None:
+            self._world.service.resend(command.source, command.message, origin)
+            respond(None)
+
+        def reply(result: Fault | None) -> None:
+            self._process.hear(Resent(command.number, result))
 
         self._world.network.call(serve, reply)
 

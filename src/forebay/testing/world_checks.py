@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay.model import Attempt
 from forebay.testing.world_code import Code
+from forebay.testing.world_copies import CopyChecks
 from forebay.testing.world_leaving import LeavingChecks
 from forebay.testing.world_polls import PollChecks
 from forebay.testing.world_protection import ProtectionChecks
@@ -45,6 +46,7 @@ from forebay.worker.vocabulary import (
     Release,
     Renew,
     Report,
+    Resend,
     Start,
     StopNow,
     StopRequested,
@@ -73,6 +75,10 @@ class Witness:
         """Attempts started whose end the engine has not heard of."""
         self.interrupted: set[int] = set()
         """Attempts interrupted by a stop."""
+        self.timed_out: set[int] = set()
+        """Attempts interrupted by their limit, or by SQS's."""
+        self.ever_suspected: set[str] = set()
+        """Jobs whose failures were not always counted."""
         self.received = 0
         self.has_stalled = False
         self.lost: set[str] = set()
@@ -83,8 +89,12 @@ class Witness:
         self.polls, self.leaving = PollChecks(self), LeavingChecks(self)
         self.settlements = SettlementChecks(self)
         self.releases = ReleaseChecks(self)
+        self.copies = CopyChecks(self)
         self.protection = ProtectionChecks(self)
-        self._on_command: dict[type[Command], Callable[[Any], None]] = {
+        self._on_command = self._all_checks()
+
+    def _all_checks(self) -> dict[type[Command], Callable[[Any], None]]:
+        return {
             Receive: self._receive,
             AbandonPolls: self.polls.abandon,
             Start: self._start,
@@ -93,6 +103,7 @@ class Witness:
             Release: self.releases.release,
             Renew: self.releases.renew,
             Bury: self.settlements.bury,
+            Resend: self.copies.resend,
             Conclude: self.settlements.conclude,
             Hold: self.protection.call,
             Unhold: self.protection.unhold,
@@ -143,6 +154,7 @@ class Witness:
             case _:
                 self.settlements.hears(event)
                 self.releases.hears(event)
+                self.copies.hears(event)
 
     def stalled(self, stall_s: float) -> None:
         self.has_stalled = True
@@ -179,7 +191,7 @@ class Witness:
             self.broken("3: once", f"attempt {number} is started twice")
         if self.leaving.takes_nothing:
             self.broken("4: no start after a stop", f"attempt {number}")
-        known = self.world.service.by_body[message.body]
+        known = self.world.service.by_id[message.message_id]
         is_leased = known.is_leased(self.receipts[message.source, message.message_id], self.now)
         if not known.is_shared and not is_leased:
             self.broken("2: trusted lease", f"attempt {number} starts on message {known.number} without a lease")
@@ -191,10 +203,12 @@ class Witness:
     def _interrupt(self, command: Interrupt) -> None:
         if command.number not in self.unfinished:
             self.broken("5: interrupts", f"attempt {command.number} does not run")
-        if not command.because_of_limit:
-            if self.leaving.stop_at is None:
-                self.leaving.retiring_ends()
-            self.interrupted.add(command.number)
+        if command.because_of_limit:
+            self.timed_out.add(command.number)
+            return
+        if self.leaving.stop_at is None:
+            self.leaving.retiring_ends()
+        self.interrupted.add(command.number)
 
     def _report(self, command: Report) -> None:
         fields = command.fields
@@ -208,6 +222,8 @@ class Witness:
                 self.broken("4: leases", f"message {known.number} is reported as lost twice")
             self.lost.add(receipt)
             self.settlements.lease_lost(known, str(fields["reason"]))
+        elif command.event == "dependency.suspected":
+            self.ever_suspected.add(str(fields["job"]))
         elif command.event == "message.parked":
             self.settlements.parked(str(fields["message_id"]))
 
@@ -256,7 +272,7 @@ class Witness:
         if record.state is State.RUNNING:
             self._check_running(record)
         number = record.number
-        known = self.world.service.by_body[record.attempt.message.body]
+        known = self.world.service.by_id[record.attempt.message.message_id]
         if record.is_lease_lost or known.is_shared:
             return
         if self.now >= record.trusted_until:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from forebay.handlers.executor import Ended
 from forebay.model import (
+    CONTINUED,
     SUCCEEDED,
     Attempt,
     Crashed,
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 NEVER = float("inf")
 DELIVERY_MAX_S = 0.005
 """How long an end may take from the executor to the control loop."""
+
+CHECKPOINTS = 3
+"""How many an attempt that makes any reaches if it runs to its end."""
 
 _CALM_CODE = dict.fromkeys(("postpone", "reject", "crash", "cancel", "extend", "never_end", "give_up", "long"), 0.0)
 
@@ -82,6 +86,7 @@ class Executor:
         self.trusts = trusts
         self._time = time
         self._rng = rng
+        self._checkpoint_rng = Random(f"checkpoints {plan.seed} {name}")
         self._plan = plan
         self._code_plan = plan.code
         self._tell = ended
@@ -111,6 +116,9 @@ class Executor:
         if plan.extend and rng.random() < plan.extend:
             by_s = rng.choice([1.0, attempt.limit_s, 2 * attempt.limit_s])
             time.after(lasts_s * rng.random(), lambda: self._ask_for_time(code, by_s))
+        if self._checkpoint_rng.random() < plan.checkpoint:
+            for step in range(1, CHECKPOINTS + 1):
+                time.after(lasts_s * step / (CHECKPOINTS + 1), lambda: self._checkpoint(code))
         time.after(lasts_s, lambda: self._end(code, outcome))
         return code
 
@@ -158,6 +166,15 @@ class Executor:
             return Interrupted()
         return SUCCEEDED
 
+    def _checkpoint(self, code: Code) -> None:
+        """Reach the next state, and end there if the code is told to, as `ctx.checkpoint` does."""
+        if code.attempt.number not in self.running:
+            return
+        signals, state = code.attempt.signals, code.attempt.message.state
+        signals.checkpoint = str(int(signals.checkpoint or state or 0) + 1)
+        if (signals.hand_on or signals.stopping) and not code.ignores:
+            self._end(code, CONTINUED)
+
     def _ask_for_time(self, code: Code, by_s: float) -> None:
         if code.attempt.number in self.running:
             self._extend(code.attempt.number, by_s)
@@ -177,7 +194,8 @@ class Executor:
         if isinstance(outcome, Succeeded):
             code.known.successes += 1
         self._leave(code)
-        self._to_tell.append(Ended(code.attempt.number, outcome, now - code.started_at))
+        checkpoint = code.attempt.signals.checkpoint
+        self._to_tell.append(Ended(code.attempt.number, outcome, now - code.started_at, checkpoint))
         if len(self._to_tell) == 1:
             self._time.after(DELIVERY_MAX_S * self._rng.random(), self._tell_all)
 

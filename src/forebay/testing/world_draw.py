@@ -9,8 +9,10 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
+from forebay.handlers.registry import Retry
 from forebay.settings import Protect, WorkerSettings
 from forebay.testing.world_plan import (
     NO_SUCH_JOB,
@@ -27,6 +29,8 @@ from forebay.testing.world_plan import (
     WindowKind,
 )
 
+RETRIES: tuple[Retry, ...] = ("count", "resend")
+
 
 def draw_plan(seed: int) -> Plan:
     """Return the world of `seed`."""
@@ -35,8 +39,13 @@ def draw_plan(seed: int) -> Plan:
     span_s = rng.choice([20.0, 60.0, 120.0])
     settings = _draw_settings(rng, is_long=is_long)
     jobs, default = _draw_jobs(rng, is_long=is_long)
+    # What was added later has dice of its own, so that a seed stays the world that it was in everything else.
+    dice = Random(f"copies {seed}")
+    if dice.random() < 0.5:
+        jobs = tuple(replace(job, retry=dice.choice(RETRIES)) for job in jobs)
     # Long worlds are mostly empty polls: one of everything is enough of them.
     sources = tuple(_draw_source(rng, index) for index in range(1 if is_long else rng.choice([1, 1, 1, 2, 3])))
+    sources = tuple(replace(source, may_send=dice.random() < 0.88) for source in sources)
     seats = 1 if is_long else rng.choice([1, 1, 1, 2, 3])
     calm_at = span_s * rng.uniform(1.0, 2.0) + (rng.choice([0.0, 20_000.0, 50_000.0]) if is_long else 0.0)
     faults = Faults() if rng.random() < 0.33 else _draw_faults(rng, calm_at)
@@ -49,7 +58,11 @@ def draw_plan(seed: int) -> Plan:
         default=default,
         faults=faults,
         agent=_draw_agent(rng, settings.protect, calm_at),
-        code=_draw_code(rng, give_up=Random(f"give up {seed}").choice([0.0, 0.0, 0.0, 0.0, 0.5])),
+        code=_draw_code(
+            rng,
+            give_up=Random(f"give up {seed}").choice([0.0, 0.0, 0.0, 0.0, 0.5]),
+            checkpoint=dice.choice([0.0, 0.0, 0.5, 1.0, 1.0]),
+        ),
         arrivals=_draw_arrivals(rng, span_s, len(sources), [job.name for job in jobs], is_long=is_long),
         stops=_draw_stops(rng, calm_at, seats),
         calm_at=calm_at,
@@ -144,7 +157,7 @@ def _draw_agent(rng: Random, protect: Protect, calm_at: float) -> AgentPlan:
     )
 
 
-def _draw_code(rng: Random, *, give_up: float) -> CodePlan:
+def _draw_code(rng: Random, *, give_up: float, checkpoint: float) -> CodePlan:
     def share(*choices: float) -> float:
         return choices[rng.randrange(len(choices))]
 
@@ -158,6 +171,7 @@ def _draw_code(rng: Random, *, give_up: float) -> CodePlan:
         ignore_interrupts=share(0.0, 0.1, 0.5),
         never_end=share(0.0, 0.0, 0.0, 0.03),
         give_up=give_up,
+        checkpoint=checkpoint,
         long=share(0.0, 0.1, 0.4, 0.9),
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from forebay.handlers.registry import Retry
 from forebay.settings import WorkerSettings
 
 StopKind = Literal["stop", "stop_now", "kill"]
@@ -27,6 +28,7 @@ class JobPlan:
     name: str
     limit_s: float
     attempts_max: int | None
+    retry: Retry = "count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class SourcePlan:
     is_sampled: bool
     duplicate_ratio: float
     deletes_lost: int
+    may_send: bool = True
+    """Whether workers may send to it: without that nothing goes on elsewhere with its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class CodePlan:
     """Share of those that ignore their limit on which the executor gives up: `TimedOut(stopped=False)`."""
     long: float
     """Share of attempts whose length is drawn up to beyond the job's limit; the others are short."""
+    checkpoint: float = 0.0
+    """Share of attempts that reach checkpoints, and end at one when told to."""
     lasts_s: float | None = None
     """How long every attempt lasts, for worlds made by hand. None draws it."""
 

@@ -47,6 +47,7 @@ from forebay.worker.vocabulary import (
     Release,
     Renew,
     Report,
+    Resend,
     Start,
     StopNow,
     StopRequested,
@@ -104,6 +105,7 @@ class Process:
             Delete: lambda command: self._batch("delete", command),
             Release: lambda command: self._batch("release", command),
             Bury: calls.bury,
+            Resend: calls.resend,
             Hold: lambda command: self.agent.hold(command.minutes, self._protection_answered),
             Unhold: lambda _: self.agent.unhold(self._protection_answered),
             LookAtProtection: lambda _: self.agent.look(self._protection_answered),
@@ -191,10 +193,10 @@ class Process:
 
     def _start(self, command: Start) -> None:
         for attempt in command.attempts:
-            self.executor.start(attempt, self._known(attempt))
+            self.witness.copies.started(self.executor.start(attempt, self._known(attempt)))
 
     def _known(self, attempt: Attempt) -> Known:
-        return self.world.service.by_body[attempt.message.body]
+        return self.world.service.by_id[attempt.message.message_id]
 
     def _interrupt(self, command: Interrupt) -> None:
         self.executor.interrupt(command.number, because_of_limit=command.because_of_limit)
@@ -230,4 +232,4 @@ class Process:
 
 
 def _handler(job: JobPlan) -> Handler:
-    return Handler(job.name, "loop", lambda _: None, job.limit_s, job.attempts_max)
+    return Handler(job.name, "loop", lambda _: None, job.limit_s, job.attempts_max, retry=job.retry)

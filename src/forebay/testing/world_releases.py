@@ -96,19 +96,17 @@ class ReleaseChecks:
 
     def _after_an_end(self, code: Code, entry: Entry) -> None:
         """The delay must fit the outcome."""
-        outcome, number, seconds = code.ended_with, entry.number, entry.seconds
-        witness = self._witness
-        if number in witness.interrupted and not isinstance(outcome, Succeeded | TimedOut):
-            return
+        witness, number, seconds = self._witness, entry.number, entry.seconds
         if code.attempt.signals.lease_lost:
             return  # Its lease was lost on the way: whatever it did counts for nothing, and it is tried again.
+        outcome = witness.copies.outcome(code)
         left_s = int(VISIBILITY_CEILING_S - (witness.now - code.known.received_at)) - RECEIVE_MAX_S
         is_parked = seconds >= min(PARKED_S, left_s)
+        if witness.copies.must_be_copied(code) and not is_parked:
+            self._broken("8: state", f"attempt {number} is given back, and what it had reached is lost")
         match outcome:
             case Succeeded():
                 self._broken("9: outcomes", f"attempt {number} succeeded, and its message is given back")
-            case Continued():
-                pass
             case Failed() | TimedOut() | Crashed():
                 self._after_a_failure(code, entry, is_parked=is_parked)
             case Rejected():
@@ -117,17 +115,17 @@ class ReleaseChecks:
             case Postponed(delay_s=delay_s):
                 if delay_s is not None and seconds < min(delay_s, left_s):
                     self._broken("9: outcomes", f"attempt {number} was postponed by {delay_s} s, not {seconds}")
-            case Interrupted() | None:
+            case Continued() | Interrupted() | None:
                 pass
 
     def _after_a_failure(self, code: Code, entry: Entry, *, is_parked: bool) -> None:
         attempts = self._witness.settlements.attempts(code)
-        receive_count = code.attempt.message.receive_count
-        if receive_count >= attempts:
+        count = code.attempt.count
+        if count >= attempts:
             if not is_parked:
-                self._broken("9: outcomes", f"attempt {entry.number} was delivery {receive_count} of {attempts}")
+                self._broken("9: outcomes", f"attempt {entry.number} was number {count} of {attempts}")
             return
-        is_prompt = entry.seconds <= min(BACKOFF_MAX_S, 2**receive_count)
+        is_prompt = entry.seconds <= min(BACKOFF_MAX_S, 2**count)
         if entry.seconds < 1 or not (is_prompt or self._witness.leaving.stop_at is not None):
             self._broken("9: outcomes", f"attempt {entry.number} is tried again in {entry.seconds} s")
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, cast
 
 from forebay.errors import Fault
 from forebay.model import JOB_ATTRIBUTE, Message, MessageAttribute
+from forebay.queue.continuation import restored
 from forebay.queue.faults import classify
-from forebay.queue.port import Counts, Description
+from forebay.queue.port import Counts, Description, Outgoing
 from forebay.rules.queue_errors import ServiceFailure, access_denied
 from forebay.rules.queue_semantics import ChangeEntry, Delivery, QueueService, SendEntry, Waiter
 from forebay.testing.world_account import Known
@@ -38,7 +39,6 @@ class Service:
         self._time = time
         self._broken = broken
         self.rules = QueueService("us-east-1", "123456789012", rng)
-        self.by_body: dict[str, Known] = {}
         self.by_id: dict[str, Known] = {}
         self.by_receipt: dict[tuple[str, str], Known] = {}
         self.urls: list[str] = []
@@ -95,9 +95,9 @@ class Service:
         """A producer sends one message."""
         now = self._time.now
         url = self.urls[arrival.source]
-        number = len(self.by_body) + 1
+        number = len(self.by_id) + 1
         body = f'{{"number": {number}}}'
-        known = self.by_body[body] = Known(number, url, arrival.job, now)
+        known = Known(number, url, arrival.job, body, now)
         attributes = {JOB_ATTRIBUTE: MessageAttribute("String", arrival.job)} if arrival.job else {}
         sent = self.rules.send(url, SendEntry(body=body, attributes=attributes, delay_s=arrival.delay_s), now=now)
         known.message_id = sent.message_id
@@ -152,7 +152,7 @@ class Service:
         messages: list[Message] = []
         for delivery in deliveries:
             content = delivery.content
-            known = self.by_body[content.body]
+            known = self.by_id[content.message_id]
             if now < known.hidden_until and known.newest_receipt:
                 if self._plans[url].duplicate_ratio == 0.0:
                     self._broken("rules", f"message {known.number} was delivered while it was hidden")
@@ -206,7 +206,7 @@ class Service:
         if not is_there or modes.deletes_lost < forgets or self.left(url) == left_before:
             return
         known.is_deleted = True
-        if not known.successes and not known.copies:
+        if not known.successes and not known.copies and not known.resent:
             self._broken("8: delete", f"message {known.number} was deleted though nobody did it")
 
     def left(self, url: str) -> int:
@@ -249,8 +249,30 @@ class Service:
         url = self.dead_letter_urls[message.source]
         attributes = {**message.attributes, "forebay.error": MessageAttribute("String", "{}")}
         self.rules.send(url, SendEntry(body=message.body, attributes=attributes), now=self._time.now)
-        self.by_body[message.body].copies += 1
+        self.by_id[message.message_id].copies += 1
         self.settle_down()
+
+    def resend(self, url: str, copy: Outgoing, origin: Known) -> None:
+        """Take a job again that a worker sends in place of `origin`."""
+        self.requests += 1
+        if not self._plans[url].may_send:
+            raise access_denied("SendMessage", "queue")
+        now = self._time.now
+        sent = self.rules.send(
+            url, SendEntry(body=copy.body, attributes=copy.attributes, delay_s=copy.delay_s), now=now
+        )
+        came = restored(message_of(url, copy))
+        assert came is not None, "a copy that cannot be read"
+        known = Known(len(self.by_id) + 1, url, origin.job, origin.body, now, sent.message_id, origin)
+        known.state, known.counted = came.state, came.attempts_before
+        self.by_id[sent.message_id] = known
+        origin.resent += 1
+        self.settle_down()
+
+
+def message_of(url: str, copy: Outgoing) -> Message:
+    """Return what is sent as it will be received."""
+    return Message(url, "", "", copy.body, attributes=copy.attributes)
 
 
 def _fault_of(failure: ServiceFailure) -> Fault:

@@ -71,7 +71,8 @@ class SettlementChecks:
         jobs = plan.jobs if plan.default is None else (*plan.jobs, plan.default)
         job = next(job for job in jobs if job.name == code.attempt.job)
         source = self._world.source_plan(code.known.source)
-        is_told = source.may_describe and source.has_dead_letter
+        is_exact = self._witness.records[code.attempt.number].is_counted_exactly
+        is_told = source.may_describe and source.has_dead_letter and not is_exact
         return attempts_allowed(
             attempts_max=job.attempts_max, receive_count_max=source.receive_count_max if is_told else None
         )
@@ -88,7 +89,8 @@ class SettlementChecks:
             is_success = code is not None and code.is_told and isinstance(code.ended_with, Succeeded)
             if code is not None and code.attempt.signals.lease_lost:
                 is_success = False  # It was told that its result counts for nothing, whoever delivered it since.
-            if not is_success and entry.number not in self._copied and known.number not in self._done:
+            is_copied = entry.number in self._copied or entry.number in self._witness.copies.confirmed
+            if not is_success and not is_copied and known.number not in self._done:
                 self._broken("8: delete", f"attempt {entry.number} of message {known.number} was no success")
             if entry.receipt in self._witness.lost:
                 self._broken("8: delete", f"attempt {entry.number} has lost its lease")
@@ -98,15 +100,15 @@ class SettlementChecks:
     def bury(self, command: Bury) -> None:
         """A copy is about to be sent to the dead-letter queue."""
         number = command.number
-        known = self._world.service.by_body[command.message.body]
+        known = self._world.service.by_id[command.message.message_id]
         code = self._witness.process.executor.codes.get(number)
         self.check_ended(known, number, "burial")
         if code is None:
             if not self._world.is_unroutable(known):
                 self._broken("9: burial", f"message {known.number} never ran")
             return
-        outcome = code.ended_with
-        is_last = code.attempt.message.receive_count >= self.attempts(code)
+        outcome = self._witness.copies.outcome(code)
+        is_last = code.attempt.count >= self.attempts(code)
         is_hopeless = isinstance(outcome, Rejected) or (isinstance(outcome, Failed | TimedOut | Crashed) and is_last)
         is_ours = number in self._witness.interrupted and not isinstance(outcome, TimedOut)
         if not is_hopeless or is_ours or code.attempt.signals.lease_lost:
@@ -167,7 +169,7 @@ class SettlementChecks:
     def _confirmed(self, entry: Entry) -> None:
         record = self._witness.records.get(entry.number)
         if record is not None:
-            self._done.add(self._world.service.by_body[record.attempt.message.body].number)
+            self._done.add(self._world.service.by_id[record.attempt.message.message_id].number)
 
     def _is_newest(self, receipt: str) -> bool:
         """Whether no later delivery has taken this one's place, here or anywhere."""
