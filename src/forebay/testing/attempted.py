@@ -28,7 +28,8 @@ class JobNotDone(AssertionError):
 
     def __init__(self, result: AttemptResult) -> None:
         self.result = result
+        why = result.reason or result.error
         super().__init__(
             f"attempt {result.attempt} at {result.job} ended as {result.outcome} after {result.lasted_s:.3f} s"
-            f"{': ' + result.reason if result.reason else ''}. If the test expects that, use attempt(…)"
+            f"{f': {why}' if why else ''}. If the test expects that, use attempt(…)"
         )

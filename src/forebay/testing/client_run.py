@@ -71,7 +71,7 @@ class ClientRuns:
         """Whether a run has been left without the end of its code."""
         self._loop = LoopThread(make_loop=lambda: MeetingLoop(clock, runs_user_code=True))
         self._registry: Registry
-        self._places: dict[str, PacedExecutor]
+        self._places: dict[str, PacedExecutor] = {}
 
     def open(self) -> None:
         """Start the handlers' loop, and run the start hooks. Raises `HookFailed`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from forebay.model import Attempt, Crashed, Postponed, Rejected
+from forebay.model import Attempt, Crashed, Failed, Postponed, Rejected
 from forebay.observability.attempts import WORDS
 from forebay.observability.reporter import Reporter
 from forebay.testing.local_pacing import Raised
@@ -58,5 +58,6 @@ def told(conclusion: Conclusion, raised: Raised) -> JobAttempt:
         lasted_s=conclusion.lasted_s,
         exception=raised.get(attempt.message.receipt),
         reason=reason,
+        error=outcome.error if isinstance(outcome, Failed) else "",
         state_json=attempt.signals.checkpoint,
     )

@@ -151,9 +151,13 @@ def _keeping(handler: Handler, raised: Raised) -> Handler:
     inner = cast("Any", handler.call)
 
     def keep(attempts: Attempt | Sequence[Attempt], error: BaseException) -> None:
-        own = error.error if isinstance(error, Partly) else error
-        for attempt in attempts if isinstance(attempts, Sequence) else (attempts,):
-            raised[attempt.message.receipt] = own
+        if not isinstance(attempts, Sequence):
+            raised[attempts.message.receipt] = error
+            return
+        ends = error.own if isinstance(error, Partly) else [None] * len(attempts)
+        for attempt, own in zip(attempts, ends, strict=True):
+            if own is None:  # Else the item had an end of its own before.
+                raised[attempt.message.receipt] = error.error if isinstance(error, Partly) else error
 
     async def on_loop(attempts: Attempt | Sequence[Attempt]) -> object:
         try:

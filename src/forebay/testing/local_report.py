@@ -40,6 +40,8 @@ class JobAttempt:
     """What the job raised, `Reject` and `RetryLater` included."""
     reason: str = ""
     """What `Reject` or `RetryLater` said, or what did not fit in the arguments."""
+    error: str = ""
+    """The type of the exception that it failed with. All there is of an item that `items.fail` was called for."""
     state_json: str | None = field(default=None, repr=False)
 
     @property
@@ -131,5 +133,6 @@ class NotDrained(AssertionError):
 
 
 def _told(attempt: JobAttempt) -> str:
-    error = f" with {type(attempt.exception).__name__}" if attempt.exception is not None else ""
+    name = attempt.error if attempt.exception is None else type(attempt.exception).__name__
+    error = f" with {name}" if name else ""
     return f"{attempt.job} ({attempt.outcome}{error} in attempt {attempt.attempt})"
