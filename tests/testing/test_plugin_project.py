@@ -244,3 +244,33 @@ def test_a_suite_that_uses_no_fixture_loads_one_small_module_of_forebay(project:
 
     loaded = project.modules("with.json") - project.modules("without.json")
     assert loaded == {"forebay", "forebay.testing", "forebay.testing.pytest_plugin"}
+
+
+def test_a_worker_in_memory_is_made_by_a_fixture_and_obeys_marks(project: Project) -> None:
+    project.test(
+        """
+        def test_a_thumbnail(forebay_client):
+            client = forebay_client(jobs.worker)
+            jobs.thumbnail.enqueue(key="a.png")
+            client.work()
+            assert jobs.made == ["a.png"]
+            assert [one.arguments for one in client.enqueued] == [{"key": "a.png"}]
+
+        def test_another_test_finds_nothing_of_it(forebay_client):
+            client = forebay_client(jobs.worker)
+            assert client.enqueued == client.messages() == []
+            assert client.attempt(jobs.soon.call()).delay_s == 1
+
+        @pytest.mark.forebay(patience_s=0.1, time="real")
+        def test_marked(forebay_client):
+            client = forebay_client(jobs.worker)
+            jobs.thumbnail.options(delay=60).enqueue(key="late.png")
+            with pytest.raises(AssertionError, match="after 0.1 real seconds"):
+                client.work()
+
+        def test_nothing_is_left_behind():
+            assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
+        """
+    )
+
+    project.passes(4)
