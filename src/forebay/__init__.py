@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from forebay.api.many import NotAllSent as NotAllSent
     from forebay.api.many import aenqueue_many as aenqueue_many
     from forebay.api.many import enqueue_many as enqueue_many
+    from forebay.api.middleware import Sending as Sending
     from forebay.api.queue import Call as Call
     from forebay.api.queue import Queue as Queue
     from forebay.api.worker import Worker as Worker
@@ -49,6 +50,7 @@ _HOMES = {
     "RetryLater": "forebay.api.answers",
     "S3Event": "forebay.api.envelopes",
     "S3Record": "forebay.api.envelopes",
+    "Sending": "forebay.api.middleware",
     "SettingsError": "forebay.errors",
     "SnsNotification": "forebay.api.envelopes",
     "Worker": "forebay.api.worker",
@@ -74,6 +76,7 @@ __all__ = [
     "RetryLater",
     "S3Event",
     "S3Record",
+    "Sending",
     "SettingsError",
     "SnsNotification",
     "Worker",

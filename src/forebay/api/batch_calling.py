@@ -38,21 +38,21 @@ def batch_calling(
     if not is_coroutine:
         function = checked(signature.name, function)
 
+    enter = None if around is None else around.on_loop if is_coroutine else around.on_thread
+
     def call(batch: _Reading) -> Any:
         ctx = batch.ctx(shared)
         items = {parameter.name: batch.items(ctx)}
         first = (ctx,) if signature.wants_context else ()
-        if around is None:
+        if enter is None:
             return function(*first, **items)
-        enter = around.on_loop if is_coroutine else around.on_thread
         return enter(ctx, lambda: items, lambda arguments: function(*first, **arguments))
 
     async def on_loop(attempts: Sequence[Attempt]) -> list[Outcome]:
         batch = _Reading(attempts, decode, parameter.name)
-        if batch.is_empty:
-            return batch.ends()
         try:
-            await call(batch)
+            if not batch.is_empty:
+                await call(batch)
         except BaseException as error:
             if (own := batch.own_ends()) is None:
                 raise
@@ -61,10 +61,9 @@ def batch_calling(
 
     def on_thread(attempts: Sequence[Attempt]) -> list[Outcome]:
         batch = _Reading(attempts, decode, parameter.name)
-        if batch.is_empty:
-            return batch.ends()
         try:
-            call(batch)
+            if not batch.is_empty:
+                call(batch)
         except BaseException as error:
             if (own := batch.own_ends()) is None:
                 raise

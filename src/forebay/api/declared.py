@@ -13,7 +13,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from forebay.api.callables import Unreadable
 from forebay.api.calling import calling
@@ -44,6 +44,11 @@ class Declared:
         self._arguments: Arguments | None = None
         with suppress(Unreadable):
             surroundings.plan(self.name, self.signature.marked)
+
+    @property
+    def around_sending(self) -> tuple[Callable[..., Any], ...]:
+        """The worker's middleware around sending, the outermost first."""
+        return tuple(self._surroundings.sendings)
 
     def body(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> str:
         """Return the body that carries a call. Raises `TypeError` as a call would, and `JobError` for a bad value."""

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 from forebay.api.context import Context
 from forebay.api.lifespan import Lifespan
+from forebay.api.middleware import Sending
 from forebay.api.surroundings import Surroundings
 
 _Hook = TypeVar("_Hook", bound=Callable[..., Any])
 _AroundAttempt = TypeVar("_AroundAttempt", bound=Callable[[Context], Iterator[None] | AsyncIterator[None]])
+_AroundEnqueue = TypeVar("_AroundEnqueue", bound=Callable[[Sending], Iterator[None] | AsyncIterator[None]])
 
 
 class Hooks:
@@ -46,6 +48,15 @@ class Hooks:
         but not made to vanish. The first that is declared is the outermost.
         """
         self._surroundings.declare(self._surroundings.attempts, function, "around_attempt")
+        return function
+
+    def around_enqueue(self, function: _AroundEnqueue, /) -> _AroundEnqueue:
+        """Declare a middleware around the sending of each message: a function of `Sending` with one `yield`.
+
+        Before it the message's attributes, delay and group may be changed; after it its id is known, and a refusal is
+        raised at the `yield`. The first that is declared is the outermost.
+        """
+        self._surroundings.declare(self._surroundings.sendings, function, "around_enqueue")
         return function
 
     @contextmanager

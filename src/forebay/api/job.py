@@ -95,7 +95,7 @@ class Prepared(Generic[Arg]):
     def call(self, *args: Arg.args, **kwargs: Arg.kwargs) -> Call:
         """Return the job with these arguments, to be sent by `enqueue_many`."""
         body = self._declared.body(args, kwargs)
-        return call_of(self._declared.name, self._queue(), body, self._delivery)
+        return call_of(self._declared.name, self._queue(), body, self._delivery, self._declared.around_sending)
 
 
 class DeclareJob(Protocol):

@@ -13,10 +13,13 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from forebay.api.first_use import loaded
+from forebay.api.generators import Steps, finished, here
+from forebay.api.middleware import Underway, entered, on_private_loop
 from forebay.api.queue import OPERATION, Call, id_of
 from forebay.api.sending import Sender
 from forebay.errors import Fault, FaultKind, QueueError
@@ -70,14 +73,18 @@ def enqueue_many(calls: Iterable[Call]) -> list[str]:
     """Send the calls in batches and return their message ids, in order. Raises `NotAllSent`."""
     shipment = _Shipment()
     waiting = iter(calls)
-    while not shipment.is_over:
-        shipment.fill(waiting)
-        for group in shipment.groups():
-            try:
-                group.answers = group.sender.send(group.messages)
-            except QueueError as error:
-                group.refuse(error.fault)
-        shipment.settle()
+    try:
+        while not shipment.is_over:
+            shipment.fill(waiting)
+            for group in shipment.groups():
+                try:
+                    group.answers = group.sender.send(group.messages)
+                except QueueError as error:
+                    group.refuse(error.fault)
+            finished(shipment.settle())
+    except BaseException as error:
+        finished(shipment.abandon(error))
+        raise
     return shipment.result()
 
 
@@ -86,14 +93,18 @@ async def aenqueue_many(calls: Iterable[Call] | AsyncIterable[Call]) -> list[str
     await loaded("forebay.api.arguments", "pydantic")
     shipment = _Shipment()
     waiting = aiter(calls) if isinstance(calls, AsyncIterable) else _with_breaths(calls)
-    while not shipment.is_over:
-        await shipment.afill(waiting)
-        for group in shipment.groups():
-            try:
-                group.answers = await group.sender.asend(group.messages)
-            except QueueError as error:
-                group.refuse(error.fault)
-        shipment.settle()
+    try:
+        while not shipment.is_over:
+            await shipment.afill(waiting)
+            for group in shipment.groups():
+                try:
+                    group.answers = await group.sender.asend(group.messages)
+                except QueueError as error:
+                    group.refuse(error.fault)
+            await shipment.settle()
+    except BaseException as error:
+        await shipment.abandon(error)
+        raise
     return shipment.result()
 
 
@@ -134,6 +145,8 @@ class _Shipment:
         self._failures: list[Failure] = []
         self._chunk: list[Call] = []
         self._chunk_chars = 0
+        self._underway: dict[int, Underway] = {}
+        """Calls of the chunk whose middleware has been entered, by their place."""
         self._groups: list[_Group] = []
         self._broken_by: Exception | None = None
 
@@ -141,7 +154,7 @@ class _Shipment:
         """Take calls until the chunk is full, or until there are no more."""
         try:
             for call in calls:
-                if self._is_full_with(call):
+                if self._is_full_with(finished(self._entered(call, on_private_loop)) if call.around else call):
                     return
         except Exception as error:  # noqa: BLE001  (the user's code: `result` raises from it)
             self._broken_by = error
@@ -151,7 +164,7 @@ class _Shipment:
         """Take calls until the chunk is full, or until there are no more."""
         try:
             async for call in calls:
-                if self._is_full_with(call):
+                if self._is_full_with(await self._entered(call, lambda: here) if call.around else call):
                     return
         except Exception as error:  # noqa: BLE001  (the user's code: `result` raises from it)
             self._broken_by = error
@@ -170,12 +183,13 @@ class _Shipment:
         self._groups = list(by_sender.values())
         return self._groups
 
-    def settle(self) -> None:
+    async def settle(self) -> None:
         """Enter the answers of all groups into the report, in the order of the calls, and begin a new chunk."""
         first = len(self._ids)
         self._ids.extend([None] * len(self._chunk))
         for group in self._groups:
             for place, sent in zip(group.places, group.answers, strict=True):
+                await self._leave(place, sent)
                 try:
                     self._ids[first + place] = id_of(sent)
                 except QueueError as error:
@@ -183,10 +197,35 @@ class _Shipment:
             self.is_over = self.is_over or group.has_ended_the_sending
         self._chunk, self._chunk_chars, self._groups = [], 0, []
 
+    async def _entered(self, call: Call, steps: Callable[[], Steps]) -> Call:
+        underway = self._underway[len(self._chunk)] = await entered(call, steps())
+        return underway.call
+
+    async def _leave(self, place: int, sent: Sent) -> None:
+        underway = self._underway.pop(place, None)
+        if underway is None:
+            return
+        try:
+            await underway.leave(sent)
+        except QueueError:
+            return  # It is in the report.
+        except Exception as error:  # noqa: BLE001  (the user's code: `result` raises from it)
+            self._broken_by = self._broken_by or error
+            self.is_over = True
+
+    async def abandon(self, error: BaseException) -> None:
+        """Let the middleware of what is still under way see why none of it has been answered for."""
+        while self._underway:
+            _, underway = self._underway.popitem()
+            with suppress(BaseException):  # It raises `error`, or what a middleware has made of it.
+                await underway.leave(error)
+
     def result(self) -> list[str]:
         """Return the ids. Raises `NotAllSent` when one is missing or the iterable broke."""
         if self._broken_by is not None:
-            what = f"the calls' own iterable raised {type(self._broken_by).__name__} after {len(self._ids):,} calls"
+            what = (
+                f"the calls or their middleware raised {type(self._broken_by).__name__} after {len(self._ids):,} calls"
+            )
             fault = Fault(FaultKind.REFUSED, "IterableFailed", what)
             raise NotAllSent(self._ids, self._in_order(), fault) from self._broken_by
         if self._failures:

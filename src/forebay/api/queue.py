@@ -10,10 +10,10 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import lru_cache
-from typing import Unpack
+from typing import Any, Unpack
 
 from forebay.api.delivery import Delivery, Wishes
 from forebay.api.first_use import loaded
@@ -36,6 +36,8 @@ class Call:
     job: str
     queue: Queue
     message: Outgoing = field(repr=False)
+    around: tuple[Callable[..., Any], ...] = field(default=(), repr=False)
+    """The worker's middleware around sending, the outermost first."""
 
 
 class Queue:
@@ -100,7 +102,7 @@ def check_name(job: str) -> str:
     return job
 
 
-def call_of(job: str, queue: Queue, body: str, delivery: Delivery) -> Call:
+def call_of(job: str, queue: Queue, body: str, delivery: Delivery, around: tuple[Callable[..., Any], ...] = ()) -> Call:
     """Return the call as a message. Raises `JobError` when SQS would not take it."""
     attributes = _naming(job) if not delivery.attributes else {**_naming(job), **delivery.attributes}
     message = Outgoing(body, attributes, delivery.wait_s(), delivery.group, delivery.dedupe)
@@ -110,7 +112,7 @@ def call_of(job: str, queue: Queue, body: str, delivery: Delivery) -> Call:
         raise JobError(f"job {job!r} cannot be sent: {fault}{remedy}")
     if isinstance(queue.sender, SqsSender) and not is_caught():  # A test's queue need not be named as the real one.
         _check_kind(job, queue.address, message)
-    return Call(job, queue, message)
+    return Call(job, queue, message, around)
 
 
 @lru_cache(maxsize=1024)
@@ -132,11 +134,19 @@ def _check_kind(job: str, address: str, message: Outgoing) -> None:
 
 def enqueue_one(call: Call) -> str:
     """Send one call and return its message id. Raises `QueueError`."""
+    if call.around:
+        from forebay.api.middleware import enqueue_around
+
+        return enqueue_around(call)
     return id_of(call.queue.sender.send([call.message])[0])
 
 
 async def aenqueue_one(call: Call) -> str:
     """Send one call from a coroutine and return its message id. Raises `QueueError`."""
+    if call.around:
+        from forebay.api.middleware import aenqueue_around
+
+        return await aenqueue_around(call)
     return id_of((await call.queue.sender.asend([call.message]))[0])
 
 
