@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from forebay.api.first_use import loaded
@@ -217,8 +216,7 @@ class _Shipment:
         """Let the middleware of what is still under way see why none of it has been answered for."""
         while self._underway:
             _, underway = self._underway.popitem()
-            with suppress(BaseException):  # It raises `error`, or what a middleware has made of it.
-                await underway.leave(error)
+            await underway.abandon(error)
 
     def result(self) -> list[str]:
         """Return the ids. Raises `NotAllSent` when one is missing or the iterable broke."""

@@ -94,6 +94,10 @@ class Underway:
         assert self._sending.message_id is not None
         return self._sending.message_id
 
+    async def abandon(self, error: BaseException) -> None:
+        """Let each middleware see what has ended the sending. It is raised anyway, by whoever calls this."""
+        await self._opened.leave(error)
+
 
 async def entered(call: Call, step: Steps) -> Underway:
     """Enter the middleware of `call`. Raises what one of them raises; those before it have seen it then."""
