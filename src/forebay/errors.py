@@ -25,6 +25,10 @@ class JobError(ForebayError):
     """A job is declared or called in a way that cannot work (two of one name, wrong signature)."""
 
 
+class ExecutorBroken(ForebayError):
+    """A child process does not keep to what was agreed with it: it is ended, and another takes its place."""
+
+
 class FaultKind(StrEnum):
     """What an error of the service means to a worker (facts/sqs.md section 1, error table)."""
 

@@ -221,6 +221,8 @@ class Crashed:
     """`file:line function`, outermost first: where the code stood, if the process could still tell."""
     log_tail: tuple[str, ...] = field(default=(), repr=False)
     """The last lines that the code logged. They are the user's own words: they reach logs only by choice."""
+    signal: str | None = None
+    """The name of the signal that it died of, such as `SIGSEGV`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Rules kept here and nowhere else:
 
-1. A container's limits count, not the machine's: cgroups (version 2, then 1) are asked before the kernel is.
+1. A container's limits count, not the machine's: `cgroups` are asked before the kernel is.
 2. Nothing here fails: what cannot be found out is None, and the caller has a default.
 """
 
@@ -14,10 +14,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
+
+from forebay import cgroups
 
 MIB = 1024 * 1024
 
@@ -59,8 +60,8 @@ def memory_limit_bytes(root: Path = Path("/")) -> int | None:
     """Return the smallest memory limit of the cgroups that we are in, or None when there is none."""
     limits = [
         limit
-        for folder, name in _cgroup_files(root, controller="memory", v2="memory.max", v1="memory.limit_in_bytes")
-        if (limit := _number(_read(folder / name))) is not None
+        for folder, name in cgroups.files(root, controller="memory", v2="memory.max", v1="memory.limit_in_bytes")
+        if (limit := cgroups.number(cgroups.read(folder / name))) is not None
     ]
     # Version 1 writes "no limit" as a number close to 2**63.
     real = [limit for limit in limits if 0 < limit < 1 << 60]
@@ -70,12 +71,15 @@ def memory_limit_bytes(root: Path = Path("/")) -> int | None:
 def cores(root: Path = Path("/")) -> int:
     """Return how many cores we may use at once: affinity, then the cgroup's quota, rounded down but at least 1."""
     count = float(_affinity())
-    for folder, name in _cgroup_files(root, controller="cpu", v2="cpu.max", v1="cpu.cfs_quota_us"):
-        quota = _read(folder / name).split()
+    for folder, name in cgroups.files(root, controller="cpu", v2="cpu.max", v1="cpu.cfs_quota_us"):
+        quota = cgroups.read(folder / name).split()
         if name == "cpu.max" and len(quota) == 2:
-            allowed, period = _number(quota[0]), _number(quota[1])
+            allowed, period = cgroups.number(quota[0]), cgroups.number(quota[1])
         else:
-            allowed, period = _number(" ".join(quota)), _number(_read(folder / "cpu.cfs_period_us"))
+            allowed, period = (
+                cgroups.number(" ".join(quota)),
+                cgroups.number(cgroups.read(folder / "cpu.cfs_period_us")),
+            )
         if allowed is not None and period and allowed > 0:
             count = min(count, allowed / period)
     return max(1, int(count))
@@ -199,41 +203,6 @@ def forgive_broken_output() -> None:
 def _affinity() -> int:
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-
-
-def _cgroup_files(root: Path, *, controller: str, v2: str, v1: str) -> Iterator[tuple[Path, str]]:
-    """Yield (folder, file) for each cgroup that we are in, from ours up to the top."""
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        hierarchy, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if hierarchy == "0" and not controllers:
-            top, name = root / "sys/fs/cgroup", v2
-        elif controller in controllers.split(","):
-            top, name = root / "sys/fs/cgroup" / controller, v1
-        else:
-            continue
-        # Inside a container the path may name a folder of the host; then the mount itself is our cgroup.
-        folder = top / path.lstrip("/")
-        while True:
-            if (folder / name).is_file():
-                yield folder, name
-            if folder in (top, folder.parent):
-                break
-            folder = folder.parent
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(text: str) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return None
 
 
 def wants_traceback() -> bool:

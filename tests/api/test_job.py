@@ -110,9 +110,19 @@ def test_attempts_are_a_whole_number(attempts: int) -> None:
         Worker("shop").job(name="thumbnail", attempts=attempts)(lambda: None)
 
 
-def test_isolation_is_refused_and_not_silently_left_out() -> None:
-    with pytest.raises(SettingsError, match=r"isolate=True on job 'thumbnail'.*no process executor"):
-        Worker("shop").job(name="thumbnail", isolate=True)(lambda: None)
+def test_an_isolated_job_runs_in_a_process_as_what_it_is() -> None:
+    worker = Worker("shop")
+
+    @worker.job(isolate=True)
+    def crunches() -> None: ...
+
+    @worker.job(isolate=True, memory="512MiB", recycle=100)
+    async def waits() -> None: ...
+
+    plain, coroutine = worker.registry["crunches"], worker.registry["waits"]
+    assert (plain.runs, plain.runs_inside) == ("process", "thread")
+    assert (coroutine.runs, coroutine.runs_inside) == ("process", "loop")
+    assert (coroutine.memory_bytes, coroutine.recycle_after) == (512 * 1024 * 1024, 100)
 
 
 def _yields() -> Iterator[int]:

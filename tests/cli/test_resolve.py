@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.api.options import RunOptions
+from forebay.cli.machine import Machine
 from forebay.cli.project_file import Written
-from forebay.cli.resolve import SETTINGS, Given, Machine, resolve
+from forebay.cli.resolve import SETTINGS, Given, resolve
 from forebay.errors import SettingsError
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/thumbnails"

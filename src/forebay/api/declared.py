@@ -3,7 +3,8 @@
 Rules kept here and nowhere else:
 
 1. What can be refused where it is declared is refused there. Annotations are read later, when the worker is run.
-2. `async def` runs on the handlers' event loop, `def` on a thread. What is neither is refused where it is declared.
+2. `async def` runs on the handlers' event loop, `def` on a thread; isolated, on those of a child process. What is
+   neither is refused where it is declared.
 3. Nothing of a call is kept: a handler is rebuilt alike in every process that imports the worker.
 """
 
@@ -13,7 +14,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from forebay.api.callables import Unreadable
 from forebay.api.calling import calling
@@ -38,7 +39,8 @@ class Declared:
             check_name(alias)
         self.function = function
         self.options = options
-        self.runs: Runs = "loop" if inspect.iscoroutinefunction(function) else "thread"
+        self._runs_inside: Literal["loop", "thread"] = "loop" if inspect.iscoroutinefunction(function) else "thread"
+        self.runs: Runs = "process" if options.isolate else self._runs_inside
         self.signature = Signature(self.name, function)
         self._surroundings = surroundings
         self._arguments: Arguments | None = None
@@ -100,4 +102,5 @@ class Declared:
             retry=options.retry,
             memory_bytes=options.memory_bytes,
             recycle_after=options.recycle_after,
+            runs_inside=self._runs_inside,
         )

@@ -18,7 +18,7 @@ from forebay.api.durations import Duration
 from forebay.api.job_options import DefaultSettings, JobOptions, JobSettings
 from forebay.api.signature import name_of
 from forebay.api.surroundings import Surroundings
-from forebay.errors import JobError, SettingsError
+from forebay.errors import JobError
 from forebay.handlers.registry import DEFAULT, BatchRule, Registry
 
 
@@ -121,11 +121,6 @@ def _options(function: Callable[..., object], settings: JobSettings) -> JobOptio
 def _declared(
     function: Callable[..., object], options: JobOptions, surroundings: Surroundings, rule: BatchRule | None = None
 ) -> Declared:
-    if options.isolate:
-        raise SettingsError(
-            f"isolate=True on job {options.name!r}: this version has no process executor yet. Without it the job runs "
-            "beside the others, and its timeout can only ask"
-        )
     if rule is not None:
         return DeclaredBatch(function, options, surroundings, rule)
     return Declared(function, options, surroundings)

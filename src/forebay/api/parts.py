@@ -9,29 +9,39 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from random import Random
 
 import anyio
 
 from forebay.api.options import RunOptions
 from forebay.clock import Clock
 from forebay.errors import QueueError
+from forebay.handlers.children import Report
 from forebay.handlers.executor import Executor
 from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.on_loop import LoopExecutor
+from forebay.handlers.on_process import ProcessExecutor
 from forebay.handlers.on_thread import ThreadExecutor
+from forebay.handlers.placing import Plan
 from forebay.handlers.registry import Registry
 from forebay.observability.reporter import Reporter
 from forebay.protection.ecs import EcsProtection
 from forebay.protection.metadata import TaskIdentity, read_task_metadata
+from forebay.protection.policy import Policy
 from forebay.queue.calls import Caller
 from forebay.queue.resolve import ClientConfig, Resolver
 from forebay.queue.sqs import SqsSource
 from forebay.queue.wire import SqsClient
+from forebay.settings import WorkerSettings
 
 METADATA_PATIENCE_S = 1.0
+
+
+def no_report(_event: str, _fields: Mapping[str, object]) -> None:
+    """Where there are no children, there is nothing to report of them."""
 
 
 async def open_sources(options: RunOptions, reporter: Reporter, opened: AsyncExitStack) -> dict[str, SqsSource]:
@@ -69,14 +79,27 @@ async def look_up(client: SqsClient, name: str, reporter: Reporter) -> str:
         pause_s = min(pause_s * 2, 3.0)
 
 
-def executors_for(registry: Registry, slots: int, loop: LoopThread | None = None) -> dict[str, Executor]:
-    """Make the executors that the declared jobs need, and no other. `loop` is where coroutines run."""
-    kinds = {handler.runs for handler in registry}
+def executors_for(
+    registry: Registry,
+    slots: int,
+    loop: LoopThread | None = None,
+    plans: Sequence[Plan] = (),
+    *,
+    report: Report = no_report,
+) -> dict[str, Executor]:
+    """Make the executors that the declared jobs need, and no other: child processes for the kinds that `plans` name.
+
+    `loop` is where coroutines run that do so in this process.
+    """
+    executors: dict[str, Executor] = {}
+    for plan in plans:
+        executors |= dict.fromkeys(plan.kinds, ProcessExecutor(registry, plan, report=report))
     makers: Mapping[str, Callable[[], Executor]] = {
         "loop": lambda: LoopExecutor(registry, thread=loop),
         "thread": lambda: ThreadExecutor(registry, slots),
     }
-    return {kind: makers[kind]() for kind in sorted(kinds)}
+    kinds = {handler.runs for handler in registry} - executors.keys()
+    return executors | {kind: makers[kind]() for kind in sorted(kinds)}
 
 
 async def identity_of(options: RunOptions) -> TaskIdentity | None:
@@ -86,6 +109,17 @@ async def identity_of(options: RunOptions) -> TaskIdentity | None:
     with anyio.move_on_after(METADATA_PATIENCE_S):
         return await read_task_metadata(options.metadata_uri)
     return None
+
+
+def policy_for(settings: WorkerSettings, rng: Random, *, is_available: bool) -> Policy:
+    """Return the rules of protection for a run. `is_available`: there is an agent to ask."""
+    return Policy(
+        mode=settings.protect,
+        linger_s=settings.protection_linger_s,
+        margin_s=settings.trust_margin_s,
+        rng=rng,
+        is_available=is_available,
+    )
 
 
 def protection_for(options: RunOptions, clock: Clock) -> EcsProtection | None:

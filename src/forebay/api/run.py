@@ -14,7 +14,7 @@ import logging
 import random
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -22,14 +22,16 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from forebay import platform
-from forebay.api.hosting import Hosting
-from forebay.api.lifespan import HookFailed
+from forebay.api.children import plans, reporting_from_threads
+from forebay.api.hosting import HOOKS_END_S, Hosting
+from forebay.api.lifespan import HookFailed, Lifespan
 from forebay.api.opening import Watch, sources_or_exit
 from forebay.api.options import RunOptions
-from forebay.api.parts import executors_for, identity_of, protection_for
+from forebay.api.parts import executors_for, identity_of, policy_for, protection_for
 from forebay.api.run_fields import bug_fields, has_uvloop, nothing_received, started_fields, stopped_fields
 from forebay.api.signals import Stoppable, StopSignals
 from forebay.clock import Clock, SystemClock
+from forebay.handlers.executor import Executor
 from forebay.handlers.frames import without_ours
 from forebay.handlers.loop_thread import LoopThread
 from forebay.observability.health import HealthState
@@ -39,7 +41,6 @@ from forebay.observability.logs import LogHandler, install
 from forebay.observability.prints import give_back, take_over
 from forebay.observability.reporter import Reporter
 from forebay.observability.writer import Writer
-from forebay.protection.policy import Policy
 from forebay.worker.driver import Driver
 from forebay.worker.engine import Engine
 from forebay.worker.vocabulary import Exit
@@ -166,25 +167,26 @@ async def _work(
     settings = options.settings
     registry = worker.registry
     rng = random.Random()
-    health = HealthState(clock.now())
-    if options.health is not None:
-        server = HealthServer(health, clock, *options.health)
-        opened.callback(server.close)
+    health = _health(options, clock, opened)
     protection = protection_for(options, clock)
     sources = await sources_or_exit(options, reporter, opened, watch)
     if isinstance(sources, Exit):
         reporter.report("worker.stopped", nothing_received(sources))
         return Stopped(sources.status, sources.reason, code_still_runs=False)
     worker.home.works(list(sources))  # What a handler enqueues goes to the queue that is being worked.
+    children = plans(worker, registry, settings, list(sources))
+    runs_here = {handler.runs for handler in registry}.difference(*(plan.kinds for plan in children))
     loop = LoopThread()
-    hosting = Hosting(worker.lifespan, loop, reporter, clock, show=show)
+    # Where all handlers run in children, the hooks do so too, and only there.
+    lifespan = worker.lifespan if runs_here else Lifespan({})
+    hosting = Hosting(lifespan, loop, reporter, clock, show=show)
     watch = hosting.heard_by(watch)
     refused = await hosting.start_or_exit(watch, health)
     if refused is not None:
         reporter.report("worker.stopped", nothing_received(refused))
         return Stopped(refused.status, refused.reason, refused.code_still_runs)
-    places = executors_for(registry, settings.slots, loop)
-    policy = _policy(options, rng, is_available=protection is not None)
+    policy = policy_for(settings, rng, is_available=protection is not None)
+    places = executors_for(registry, settings.slots, loop, children, report=reporting_from_threads(reporter))
     engine = Engine(settings, registry, list(sources), policy=policy, rng=rng)
     driver = Driver(
         engine, registry, sources, places, protection, reporter, clock, health=health, stop_hint=_stop_hint()
@@ -197,22 +199,25 @@ async def _work(
     ended = await _drive(driver, watch, reporter)
     if not ended.code_still_runs:
         await hosting.stop(watch, health, drain_s=settings.drain_s)
-    for place in places.values():
-        place.close(wait_s=0.0 if ended.code_still_runs else HANDLERS_END_S)
-    loop.close(wait_s=0.0 if ended.code_still_runs else HANDLERS_END_S)
+    # In children the stop hooks run when their places are closed.
+    end_s = HOOKS_END_S if children and worker.lifespan.is_needed else HANDLERS_END_S
+    _close(places, loop, wait_s=0.0 if ended.code_still_runs else end_s)
     reporter.report("worker.stopped", stopped_fields(engine, ended, sources, clock.now() - started_at))
     return Stopped(ended.status, ended.reason, ended.code_still_runs)
 
 
-def _policy(options: RunOptions, rng: random.Random, *, is_available: bool) -> Policy:
-    settings = options.settings
-    return Policy(
-        mode=settings.protect,
-        linger_s=settings.protection_linger_s,
-        margin_s=settings.trust_margin_s,
-        rng=rng,
-        is_available=is_available,
-    )
+def _health(options: RunOptions, clock: Clock, opened: AsyncExitStack) -> HealthState:
+    """Return the state of health, served where the options say."""
+    health = HealthState(clock.now())
+    if options.health is not None:
+        opened.callback(HealthServer(health, clock, *options.health).close)
+    return health
+
+
+def _close(places: Mapping[str, Executor], loop: LoopThread, *, wait_s: float) -> None:
+    for place in dict.fromkeys(places.values()):
+        place.close(wait_s=wait_s)
+    loop.close(wait_s=wait_s)
 
 
 async def _drive(driver: Driver, watch: Watch, reporter: Reporter) -> Exit:

@@ -84,6 +84,8 @@ class Worker(Hooks):
             "stuck": stuck,
         }
         self._given = {key: value for key, value in given.items() if value is not None}
+        self.target: tuple[str, str] | None = None
+        """Module and attribute by which a command line has found it. Child processes look for it there."""
         self.jobs = Jobs(name, self._surroundings, job_field=job_field)
         """What is declared so far."""
 

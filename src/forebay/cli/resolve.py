@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from forebay import platform
 from forebay.api.options import RunOptions
+from forebay.cli.machine import Machine
 from forebay.cli.project_file import FILE_NAME, Written
 from forebay.cli.values import address, flag, plain, queue_address, queue_url, seconds, size, whole, whole_seconds
 from forebay.errors import SettingsError
@@ -70,18 +70,6 @@ SETTINGS: Mapping[str, Setting] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """What defaults depend on."""
-
-    cores: int
-    memory_limit_bytes: int | None
-    any_blocking: bool
-    """Some job of the worker is a plain `def`."""
-    slots_least: int = 1
-    """What the largest share or batch of a job takes: the default is no less."""
-
-
-@dataclass(frozen=True, slots=True)
 class Given:
     """Everything that may name a setting, the strongest first."""
 
@@ -104,9 +92,8 @@ def resolve(given: Given, machine: Machine, *, needs_queue: bool = True) -> RunO
         value, sources[setting.name] = _find(setting, given)
         if value is not None:
             values[setting.name] = value
-    slots = platform.default_slots(any_blocking=machine.any_blocking, cores=machine.cores)
-    values.setdefault("slots", max(slots, machine.slots_least))
-    values.setdefault("buffer-bytes", platform.default_buffer_bytes(machine.memory_limit_bytes))
+    values.setdefault("slots", machine.default_slots)
+    values.setdefault("buffer-bytes", machine.default_buffer_bytes)
     queues, sources["queue"] = _queues(given)
     if needs_queue and not queues:
         raise SettingsError(

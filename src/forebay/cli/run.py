@@ -10,7 +10,8 @@ import typer
 
 from forebay import platform
 from forebay.cli import project_file
-from forebay.cli.resolve import SETTINGS, Given, Machine, resolve
+from forebay.cli.machine import Machine
+from forebay.cli.resolve import SETTINGS, Given, resolve
 from forebay.cli.target import load
 from forebay.worker.rooms import check_shares, slots_least
 
@@ -124,12 +125,16 @@ def options_for(worker: Worker, queues: Any, given: dict[str, Any], *, needs_que
         file=project_file.read(Path.cwd()),
         code=worker.arguments,
     )
+    from forebay.api.children import isolated_slots
+
+    cores = platform.cores()
     registry = worker.registry
     machine = Machine(
-        cores=platform.cores(),
+        cores=cores,
         memory_limit_bytes=platform.memory_limit_bytes(),
-        any_blocking=any(handler.runs != "loop" for handler in registry),
+        any_blocking=any(handler.runs == "thread" for handler in registry),
         slots_least=slots_least(registry),
+        isolated_slots=isolated_slots(registry, cores=cores),
     )
     options = resolve(sources, machine, needs_queue=needs_queue)
     check_shares(registry, slots=options.settings.slots)

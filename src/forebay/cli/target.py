@@ -33,7 +33,10 @@ def load(target: str | None) -> Worker:
         hint = module_name.removesuffix(".py").strip("./").replace(os.sep, ".")
         raise TargetError(f"TARGET {target!r} is not module:attribute{f': did you mean {hint!r}?' if hint else ''}")
     module = _import(module_name)
-    return _named(module, attribute) if attribute else _only(module)
+    name = attribute or _only(module)
+    worker = _named(module, name)
+    worker.target = (module_name, name)
+    return worker
 
 
 def _import(name: str) -> ModuleType:
@@ -89,13 +92,14 @@ def _named(module: ModuleType, attribute: str) -> Worker:
     return found
 
 
-def _only(module: ModuleType) -> Worker:
+def _only(module: ModuleType) -> str:
+    """Return the name of the module's one Worker."""
     names = _workers(module)
     if not names:
         raise TargetError(f'TARGET: {module.__name__!r} holds no Worker: write `worker = Worker("name")` in it')
     # One Worker under two names is one Worker.
     if len({id(vars(module)[name]) for name in names}) == 1:
-        return _named(module, names[0])
+        return names[0]
     choices = ", ".join(f"{module.__name__}:{name}" for name in names)
     raise TargetError(f"TARGET: {module.__name__!r} holds several Workers; say which one: {choices}")
 

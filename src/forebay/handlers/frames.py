@@ -53,7 +53,7 @@ def places_of_running(frame: FrameType | None) -> list[Place]:
         places.append((frame.f_code, frame.f_lineno))
         frame = frame.f_back
     places.reverse()
-    return list(dropwhile(lambda place: _is_ours(place) or _is_machinery(place), places)) or places
+    return list(dropwhile(lambda place: _is_ours_or_machinery(place[0].co_filename), places)) or places
 
 
 def places_awaited(coroutine: object) -> list[Place]:
@@ -77,6 +77,15 @@ def told(places: Sequence[Place]) -> tuple[str, ...]:
     return (*_text(places[:OUTER_MAX]), f"… {left_out} more", *_text(places[-INNER_MAX:]))
 
 
+def told_places(places: Sequence[tuple[str, int, str]]) -> tuple[str, ...]:
+    """As `told`, for frames of another process: file, line and function, outermost first. Ours are left out as well."""
+    theirs = list(dropwhile(lambda place: _is_ours_or_machinery(place[0]), places)) or list(places)
+    texts = [f"{short(file)}:{line} {function}" for file, line, function in theirs]
+    if len(texts) <= OUTER_MAX + INNER_MAX:
+        return tuple(texts)
+    return (*texts[:OUTER_MAX], f"… {len(texts) - OUTER_MAX - INNER_MAX} more", *texts[-INNER_MAX:])
+
+
 def _text(places: Iterable[Place]) -> Iterable[str]:
     return (f"{short(code.co_filename)}:{line} {code.co_qualname}" for code, line in places)
 
@@ -93,9 +102,12 @@ def short(filename: str) -> str:
 
 
 def _is_ours(place: Place) -> bool:
-    file = place[0].co_filename
+    return _is_our_file(place[0].co_filename)
+
+
+def _is_our_file(file: str) -> bool:
     return file.startswith(_OURS) and file != _OURS_TO_TELL
 
 
-def _is_machinery(place: Place) -> bool:
-    return any(part in place[0].co_filename for part in _MACHINERY)
+def _is_ours_or_machinery(file: str) -> bool:
+    return _is_our_file(file) or file.startswith("<frozen ") or any(part in file for part in _MACHINERY)

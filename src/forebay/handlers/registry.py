@@ -69,6 +69,8 @@ class Handler:
     """What a child process may grow by. Only for `runs="process"`."""
     recycle_after: int | None = None
     """Jobs that a child process does before it is replaced. Only for `runs="process"`."""
+    runs_inside: Literal["loop", "thread"] = "thread"
+    """What runs it inside of a child process: a loop for coroutine functions. Only for `runs="process"`."""
 
 
 @dataclass(frozen=True, slots=True)

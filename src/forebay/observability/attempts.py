@@ -95,8 +95,23 @@ def finished_fields(conclusion: Conclusion, detail: ErrorDetail) -> dict[str, ob
                 fields["reason"] = reason
         case TimedOut(limit_s=limit_s, stopped=stopped):
             fields |= {"limit_s": limit_s, "stopped": stopped}
-        case Crashed(exit_code=exit_code):
-            fields["exit_code"] = exit_code
+        case Crashed():
+            fields |= crash_fields(outcome)
+            if outcome.stack:
+                fields["stack"] = " > ".join(outcome.stack[-FRAMES_SHOWN:])
+            if detail == "full" and outcome.log_tail:
+                fields["log_tail"] = "\n".join(outcome.log_tail)
         case Succeeded() | Continued() | Interrupted():
             pass
     return fields
+
+
+def crash_fields(outcome: Crashed) -> dict[str, object]:
+    """Return what is known of the death of a process, but for where its code stood."""
+    fields = {
+        "exit_code": outcome.exit_code,
+        "signal": outcome.signal,
+        "reason": outcome.reason,
+        "peak_memory_bytes": outcome.peak_memory_bytes,
+    }
+    return {name: value for name, value in fields.items() if value not in (None, "")}

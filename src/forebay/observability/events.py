@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from forebay.observability.child_events import CHILDREN
 from forebay.observability.kinds import QUEUE, EventKind, Keep, Level
 from forebay.observability.work_events import OUTCOMES, WORK
 
@@ -266,7 +267,7 @@ _LOG = (
 )
 
 CATALOGUE: Mapping[str, EventKind] = {
-    kind.name: kind for group in (_WORKER, _QUEUE, WORK, _PROTECTION, _LOG) for kind in group
+    kind.name: kind for group in (_WORKER, _QUEUE, WORK, CHILDREN, _PROTECTION, _LOG) for kind in group
 }
 """Every event by its name, in the order in which they are documented."""
 

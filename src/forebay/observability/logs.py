@@ -34,7 +34,12 @@ QUIET_LIBRARIES = ("botocore", "boto3", "urllib3", "aiohttp.access", "s3transfer
 LIBRARIES = ("asyncio", "anyio", "aiohttp", "botocore", "boto3", "concurrent.futures", "urllib3")
 """Loggers whose records are not the user's own words."""
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "event", "at", "level", "taskName"}
+EXCEPTION_PLACE = "exception_place"
+"""What a record from a child process has instead of the exception itself: its type and place, beside `exc_text`."""
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message", "asctime", "event", "at", "level", "taskName", EXCEPTION_PLACE,
+}  # fmt: skip
 """What every record has, and what our lines mean by themselves. Anything else came from `extra={…}`."""
 
 _SCALARS = (str, int, float, bool)
@@ -74,12 +79,15 @@ class LogHandler(logging.Handler):
             "logger": record.name,
             "message": message.partition("\n")[0] if is_ours_to_trim else message,
         }
+        place = getattr(record, EXCEPTION_PLACE, None)
         if record.exc_info and record.exc_info[0] is not None:
-            _, _, traceback = record.exc_info
-            if is_ours_to_trim:
-                fields["exception"] = f"{record.exc_info[0].__qualname__} at {_where(traceback)}"
-            else:
-                fields["exception"] = logging.Formatter().formatException(record.exc_info)
+            fields["exception"] = (
+                exception_place(record.exc_info[0], record.exc_info[2])
+                if is_ours_to_trim
+                else logging.Formatter().formatException(record.exc_info)
+            )
+        elif place is not None:
+            fields["exception"] = place if is_ours_to_trim else record.exc_text
         attempt = CURRENT_ATTEMPT.get()
         if attempt is not None:
             fields |= {"job": attempt.job, "batch": attempt.batch} if attempt.batch else started_fields(attempt)
@@ -115,6 +123,11 @@ def _is_plain_stream(handler: logging.Handler) -> bool:
 
 def _is_library(name: str) -> bool:
     return any(name == library or name.startswith(library + ".") for library in LIBRARIES)
+
+
+def exception_place(kind: type[BaseException], traceback: TracebackType | None) -> str:
+    """Return what may be shown of an exception that is not the user's to show: its type and its place."""
+    return f"{kind.__qualname__} at {_where(traceback)}"
 
 
 def _where(traceback: TracebackType | None) -> str:

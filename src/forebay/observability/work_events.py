@@ -19,7 +19,8 @@ WORK = (
         "attempt.finished",
         Level.INFO,
         "{message_id} - {job} {outcome} in {lasted_s} s (attempt {attempt})[; again in {delay_s} s]"
-        "[: {error}][: {reason}][, exit code {exit_code}][, limit {limit_s} s][ at {frames}][: {error_message}]",
+        "[: {error}][: {reason}][, {signal}][, exit code {exit_code}][, limit {limit_s} s]"
+        "[ at {frames}][ at {stack}][: {error_message}]",
         {
             **ATTEMPT,
             "outcome": "succeeded, failed, postponed, rejected, timed_out, crashed, continued or interrupted",
@@ -31,8 +32,12 @@ WORK = (
             "frames": "where it was raised: file:line function, innermost last",
             "error_message": "the exception's message, only with error detail `full`",
             "traceback": "the whole traceback, only with error detail `full`",
-            "reason": "why the job was rejected or postponed",
+            "reason": "why the job was rejected or postponed, or what is known of a crash",
             "exit_code": "the exit code of a crashed child; negative is a signal",
+            "signal": "the signal that a crashed child died of, by name",
+            "peak_memory_bytes": "the most memory that a crashed child ever had, or the worker had when it started it",
+            "stack": "where the code of a crashed child stood: file:line function, innermost last",
+            "log_tail": "the last lines that a crashed child logged, only with error detail `full`",
             "limit_s": "the time limit that passed, in seconds",
             "stopped": "false when the code of a timed-out attempt still runs",
         },

@@ -5,6 +5,7 @@ Rules kept here and nowhere else:
 1. From the hand-over of an attempt until its end has been told, time is real, whichever executor runs it.
 2. `ctx.remaining_s` and `ctx.deadline` are told by the machine's clock, which is the one that code can see.
 3. An exception is kept on its way out and goes on as it is.
+4. Isolated jobs run in the test's own process, so that a debugger, a coverage tool and the test see into them.
 """
 
 from __future__ import annotations
@@ -173,4 +174,5 @@ def _keeping(handler: Handler, raised: Raised) -> Handler:
             keep(attempts, error)
             raise
 
-    return replace(handler, call=cast("Call", on_loop if handler.runs == "loop" else on_thread))
+    runs: Runs = handler.runs_inside if handler.runs == "process" else handler.runs
+    return replace(handler, call=cast("Call", on_loop if runs == "loop" else on_thread), runs=runs)

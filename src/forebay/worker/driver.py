@@ -85,9 +85,10 @@ class Driver:
         """
         self._engine = engine
         self._sources = sources
-        self._executors = executors
+        # One place may be there for several kinds.
+        self._executors = tuple(dict.fromkeys(executors.values()))
         self._executor_of = {handler.name: executors[handler.runs] for handler in registry}
-        self._only_executor = next(iter(executors.values())) if len(executors) == 1 else None
+        self._only_executor = self._executors[0] if len(self._executors) == 1 else None
         self._recorder = recorder
         self._clock = clock
         self._health = health if health is not None else HealthState(clock.now())
@@ -99,7 +100,7 @@ class Driver:
         self._batching = Batching(self._hand)
         self._exit: Exit | None = None
         self._is_stopping = False
-        self._lookout = Lookout(engine, executors.values(), recorder, self._health)
+        self._lookout = Lookout(engine, self._executors, recorder, self._health)
         self._performers = self._all_performers()
         self._crew: Crew[Call]
         self._polls: Polls
@@ -142,7 +143,7 @@ class Driver:
 
     async def run(self) -> Exit:
         """Work until the engine says that everything is accounted for."""
-        for executor in self._executors.values():
+        for executor in self._executors:
             executor.open(self._inbox)
         async with anyio.create_task_group() as self._tasks:
             self._crew = Crew(self._tasks, self._calls.perform)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from forebay.model import Failed
-from forebay.observability.attempts import WORDS
+from forebay.model import Crashed, Failed
+from forebay.observability.attempts import WORDS, crash_fields
 from forebay.worker.records import Record
 
 FRAMES_MAX = 10
@@ -41,4 +41,9 @@ def error_note(record: Record, reason: str, *, detail: str) -> Mapping[str, obje
         if detail == "full":
             note["message"] = outcome.message[:TEXT_MAX]
             note["traceback"] = outcome.traceback[-TEXT_MAX:]
+    if isinstance(outcome, Crashed):
+        note |= crash_fields(outcome) | {"reason": reason, "cause": outcome.reason}
+        note["frames"] = list(outcome.stack[-FRAMES_MAX:])
+        if detail == "full":
+            note["log_tail"] = list(outcome.log_tail)
     return note

@@ -128,7 +128,7 @@ def describe(outcome: Failed | TimedOut | Crashed) -> str:
             return f"failed with {error}"
         case TimedOut(limit_s=limit_s):
             return f"exceeded its timeout of {limit_s:g} s"
-        case Crashed(exit_code=exit_code):
-            return f"crashed with exit code {exit_code}"
+        case Crashed(exit_code=exit_code, signal=signal):
+            return f"crashed with {signal or f'exit code {exit_code}'}"
         case _:
             assert_never(outcome)

@@ -151,6 +151,7 @@ class Running:
         if record is None or record.state is not State.RUNNING or record.is_limit_passed:
             return
         self._set_deadline(record, now + event.limit_s)
+        self._desk.commands.append(Notify(record.attempt))  # A child process has a deadline of its own to move.
         if record.needs_protection:
             self._guarding.took(record, now)
 

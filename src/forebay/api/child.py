@@ -1,0 +1,114 @@
+"""What `python -m forebay.api.child` does: it becomes a child of a worker and runs handlers for it.
+
+Rules kept here and nowhere else:
+
+1. The first thing is to be ended with the worker, the second to leave a trace of an own sudden death.
+2. The program is imported before the child says that it is ready: until then its slot does not count.
+3. What the import raises is the user's: it is told with its traceback, and the child leaves.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from forebay import platform
+from forebay.api.lifespan import HookFailed, Lifespan
+from forebay.api.locating import Whereabouts, found_again
+from forebay.handlers.child import ChildService, MainThread, noting_threads
+from forebay.handlers.child_link import ParentLink
+from forebay.handlers.child_output import Output, send_output
+from forebay.handlers.crash_board import BOARD_BYTES, CrashBoard
+from forebay.handlers.executor import Executor
+from forebay.handlers.failure import outcome_of
+from forebay.handlers.frames import without_ours
+from forebay.handlers.loop_thread import LoopThread
+from forebay.handlers.on_loop import LoopExecutor
+from forebay.handlers.on_thread import ThreadExecutor
+from forebay.handlers.registry import Registry
+from forebay.model import Failed
+
+_UNUSABLE = 1
+_LOOP_END_S = 0.5
+
+
+def main(arguments: list[str]) -> int:
+    """Be a child: `SOCKET POST_MORTEM PARENT`, two descriptors and the worker's process number."""
+    pipe, post_mortem, parent = arguments
+    platform.leave_with_parent(parent)
+    os.set_inheritable(int(post_mortem), False)
+    # Beyond the board, which has its place at the beginning.
+    os.lseek(int(post_mortem), BOARD_BYTES, os.SEEK_SET)
+    faulthandler.enable(int(post_mortem), all_threads=True)
+    link = ParentLink(int(pipe))
+    hello, _ = next(link.frames())
+    try:
+        service = _service(hello, link, CrashBoard(int(post_mortem)))
+    except BaseException as error:  # noqa: BLE001 - the user's module may raise anything, SystemExit included
+        _tell_unusable(link, error)
+        return _UNUSABLE
+    service.run()
+    logging.shutdown()
+    return 0
+
+
+def _service(hello: Mapping[str, Any], link: ParentLink, board: CrashBoard) -> ChildService:
+    sys.path[:] = hello["path"]
+    sys.argv[:] = hello["argv"]
+    platform.line_buffer_prints()
+    worker = found_again(Whereabouts(**hello["worker"]))
+    send_output(link, Output(**hello["output"]))
+    worker.home.works(hello["queues"])
+    registry = worker.registry
+    main_thread = MainThread()
+    slots: int = hello["slots"]
+    if slots > 1:
+        registry = noting_threads(registry, board)
+    loop = LoopThread()
+    executors = _executors(registry, frozenset(hello["kinds"]), slots, main_thread, loop)
+    worker.lifespan.start(loop)
+    return ChildService(link, registry, executors, main_thread, stop=partial(_stop, worker.lifespan, loop))
+
+
+def _executors(
+    registry: Registry, kinds: frozenset[str], slots: int, main_thread: MainThread, loop: LoopThread
+) -> dict[str, Executor]:
+    """Make what runs the handlers of these kinds in here."""
+    theirs = [handler for handler in registry if handler.runs in kinds]
+    inside = {handler.runs_inside if handler.runs == "process" else handler.runs for handler in theirs}
+    executors: dict[str, Executor] = {}
+    if "loop" in inside:
+        executors["loop"] = LoopExecutor(registry, thread=loop)
+    if "thread" in inside:
+        executors["thread"] = (
+            ThreadExecutor(registry, slots) if slots > 1 else ThreadExecutor(registry, 1, make_thread=main_thread)
+        )
+    return executors
+
+
+def _stop(lifespan: Lifespan, loop: LoopThread) -> None:
+    """Run the stop hooks, then end the loop. What a hook raises is told as an error in the log."""
+    for failed in lifespan.stop():
+        logging.getLogger("forebay").error("%s raised", failed.hook, exc_info=without_ours(failed.error))
+    loop.close(wait_s=_LOOP_END_S)
+
+
+def _tell_unusable(link: ParentLink, error: BaseException) -> None:
+    if isinstance(error, HookFailed):
+        error = error.error
+    outcome = outcome_of(error)
+    frames = outcome.frames if isinstance(outcome, Failed) else ()
+    told = "".join(traceback.format_exception(without_ours(error)))
+    link.send(
+        {"t": "unusable", "error": type(error).__qualname__, "frames": " > ".join(frames), "traceback": told[-16_000:]}
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,249 @@
+"""The thread that keeps children alive: starts them, hears them, kills them when it is time, and sees them die.
+
+Rules kept here and nowhere else:
+
+1. One thread serves all children. Each is started by it, for Linux ends a child with the thread that started it.
+2. Who is missing is replaced at once; only when children do not come up, or die with nothing to do, are pauses made
+   that double up to half a minute.
+3. What a child has said before its death counts: its death is told after its last word.
+4. No child outlives `close`.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from time import monotonic
+from typing import Any, Protocol
+
+from forebay.errors import ExecutorBroken
+from forebay.handlers.child_process import ChildProcess, Death
+from forebay.handlers.child_record import Child, Phase
+from forebay.handlers.pipe import Header
+from forebay.handlers.waking import Waker
+
+PAUSE_FIRST_S = 1.0
+PAUSE_MAX_S = 30.0
+"""Between attempts to have a child that does not come up."""
+
+LOOK_S = 0.05
+"""How often processes are looked at where the system does not tell of their end by itself."""
+
+REAP_S = 2.0
+"""How long the kernel may take to end what has been killed."""
+
+
+class Master(Protocol):
+    """Who the children work for. Called on the keeper's thread."""
+
+    def heard(self, child: Child, header: Header) -> None: ...
+
+    def died(self, child: Child, death: Death) -> None: ...
+
+    def settled(self) -> None: ...  # Everything that there was to hear for the moment has been heard.
+
+
+Report = Callable[[str, Mapping[str, object]], None]
+
+
+class Keeper:
+    """Keeps `wanted` children up."""
+
+    def __init__(
+        self, module: str, hello: Header, wanted: int, lock: AbstractContextManager[Any], report: Report
+    ) -> None:
+        """`lock` guards the records; `report` may be called from any thread."""
+        self.children: list[Child] = []
+        self._module = module
+        self._hello = hello
+        self._wanted = wanted
+        self._master: Master
+        self._lock = lock
+        self._report = report
+        self._selector = selectors.DefaultSelector()
+        self._waker = Waker()
+        self._selector.register(self._waker.descriptor, selectors.EVENT_READ)
+        self._failures = 0
+        self._spawn_at = 0.0
+        self._is_closing = False
+        self._is_over = False
+        self._thread = threading.Thread(target=self._run, name="forebay-children", daemon=True)
+
+    def open(self, master: Master) -> None:
+        """Begin to start children, and tell `master` of them."""
+        self._master = master
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have the thread look at the records again."""
+        self._waker.wake()
+
+    def close(self, *, wait_s: float) -> bool:
+        """End all children: by their own will within `wait_s`, else not. False if the kernel has not ended one."""
+        until = monotonic() + wait_s
+        with self._lock:
+            self._is_closing = True
+            for child in self.children:
+                if child.phase is Phase.UP:
+                    child.send({"t": "end", "wait_s": wait_s})
+                child.kill_at = until if child.phase is not Phase.STARTING else monotonic()
+                child.phase = Phase.LEAVING
+            self.wake()
+        self._thread.join(wait_s + REAP_S)
+        return self._is_over
+
+    def retire(self, child: Child, *, within_s: float) -> None:
+        """Let a child end by its own will; another takes its place. With the lock held."""
+        child.send({"t": "end", "wait_s": within_s})
+        child.phase = Phase.LEAVING
+        child.kill_at = monotonic() + within_s
+        self.wake()
+
+    def came_up(self) -> None:
+        """A child has come up: what went wrong before is over."""
+        self._failures = 0
+
+    def failed(self) -> float:
+        """A child has not come up, or died with nothing to do. Return the pause before the next, in seconds.
+
+        Those that fail together, fail once.
+        """
+        now = monotonic()
+        if now >= self._spawn_at:
+            self._spawn_at = now + min(PAUSE_MAX_S, PAUSE_FIRST_S * 2.0 ** min(self._failures, 10))
+            self._failures += 1
+        return round(self._spawn_at - now, 3)
+
+    # ── below, everything runs on the keeper's thread ──────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        while not self._has_buried_all():
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not leave children without a keeper
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}"
+                self._report("internal.error", {"error": type(error).__name__, "where": where})
+                self._spawn_at = monotonic() + PAUSE_FIRST_S
+        self._selector.close()
+        with self._lock:
+            self._is_over = True
+        self._waker.close()
+
+    def _has_buried_all(self) -> bool:
+        with self._lock:
+            return self._is_closing and not self.children
+
+    def _turn(self) -> None:
+        now = monotonic()
+        with self._lock:
+            for child in self.children:
+                if child.kill_at is not None and now >= child.kill_at:
+                    child.kill_at = None
+                    child.process.kill()
+                self._watch_writing(child)
+            missing = 0 if self._is_closing else self._wanted - sum(child.stays for child in self.children)
+        if missing > 0 and now >= self._spawn_at:
+            self._spawn(missing)
+        for key, mask in self._selector.select(self._pause_s(missing)):
+            if key.data is None:
+                self._waker.rest()
+            else:
+                key.data(mask)
+        for child in list(self.children):
+            if child.process.descriptor is None:
+                self._look(child)
+        self._master.settled()
+
+    def _pause_s(self, missing: int) -> float | None:
+        """How long nothing has to be done unless somebody says something."""
+        now = monotonic()
+        instants = [child.kill_at for child in self.children if child.kill_at is not None]
+        if missing > 0 and self._spawn_at > now:
+            instants.append(self._spawn_at)
+        if any(child.process.descriptor is None for child in self.children):
+            instants.append(now + LOOK_S)
+        return max(0.0, min(instants) - now) if instants else None
+
+    def _spawn(self, count: int) -> None:
+        for _ in range(count):
+            try:
+                child = Child(ChildProcess(self._module))
+            except OSError as error:
+                pause_s = self.failed()
+                self._report(
+                    "child.failed", {"error": f"{type(error).__name__}: {error.strerror}", "retry_in_s": pause_s}
+                )
+                return
+            with self._lock:
+                self.children.append(child)
+                child.send(self._hello)
+                if self._is_closing:  # Since we looked whether it was wanted.
+                    child.phase = Phase.LEAVING
+                    child.kill_at = monotonic()
+            ends = (child.process.socket, self._hear), (child.process.descriptor, self._look)
+            for end, look in ends:
+                if end is not None:
+                    self._selector.register(end, selectors.EVENT_READ, partial(look, child))
+
+    def _watch_writing(self, child: Child) -> None:
+        key = self._selector.get_map().get(child.process.socket)
+        if key is None:
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.has_backlog else 0)
+        if key.events != wanted:
+            self._selector.modify(child.process.socket, wanted, key.data)
+
+    def _hear(self, child: Child, mask: int) -> None:
+        if mask & selectors.EVENT_WRITE:
+            with self._lock:
+                child.flush()
+                self._watch_writing(child)
+        if mask & selectors.EVENT_READ and not self._take_in(child):
+            self._selector.unregister(child.process.socket)
+            with self._lock:
+                if child.phase is not Phase.LEAVING:
+                    # It has closed its end, or talks nonsense: nothing that it does could be told of any more.
+                    child.process.kill()
+
+    def _take_in(self, child: Child) -> bool:
+        """Hear what has come. False when nothing will come any more."""
+        try:
+            headers = child.receive()
+            for header in headers or ():
+                self._master.heard(child, header)
+        except BlockingIOError:
+            return True
+        except ExecutorBroken as error:
+            self._report("child.failed", {"error": str(error), "process_id": child.process.pid})
+            return False
+        return headers is not None
+
+    def _look(self, child: Child, _mask: int = 0) -> None:
+        """See whether the child has ended, and if so, hear it out and bury it."""
+        death = child.process.reap()
+        if death is None:
+            return
+        if child.process.socket in self._selector.get_map():
+            self._selector.unregister(child.process.socket)
+            self._hear_out(child)
+        if child.process.descriptor is not None:
+            self._selector.unregister(child.process.descriptor)
+        self._master.died(child, death)
+        with self._lock:
+            self.children.remove(child)
+        child.process.close()
+
+    def _hear_out(self, child: Child) -> None:
+        """Take in what a dead child has said last."""
+        try:
+            while (headers := child.receive()) is not None:
+                for header in headers:
+                    self._master.heard(child, header)
+        except (BlockingIOError, ExecutorBroken):
+            return  # A copy that it has forked off still holds the pipe, or its last word was cut off.
