@@ -21,6 +21,7 @@ from forebay import (
     Worker,
     enqueue_many,
 )
+from forebay.testing import AttemptResult, WorkerClient
 
 worker = Worker("thumbnails", queue=["first", "second"], slots=10, drain="25s", protect="auto", log="json")
 
@@ -120,3 +121,10 @@ async def enveloped(event: EventBridgeEvent[list[str]] | SnsNotification[S3Event
 
 built = SnsNotification(message="hello", message_id="1", topic_arn="arn:aws:sns:::t", timestamp=datetime.now(UTC))
 assert_type(built, SnsNotification[str])
+
+
+async def tested(client: WorkerClient) -> None:
+    assert_type(client.run(thumbnail, "a", width=3), AttemptResult)
+    assert_type(await client.arun(plain, "a"), AttemptResult)
+    assert_type(client.attempt(thumbnail.call(key="a"), attempt=2, stopping=True).enqueued[0].job, str | None)
+    assert_type(client.work(stop_after="5m").lasted_s, float)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forebay import Context, EventBridgeEvent, S3Event, SnsNotification, Worker
+from forebay.testing import WorkerClient
 
 worker = Worker("thumbnails")
 
@@ -98,3 +99,10 @@ def enveloped(notification: SnsNotification[int], event: EventBridgeEvent[int], 
 
 
 Worker("thumbnails", job_field=5)  # error
+
+
+def tested(client: WorkerClient) -> None:
+    client.run(thumbnail)  # error
+    client.run(thumbnail, key=1)  # error
+    client.run(blocking, count=3, attempt=2)  # error
+    client.work(until="full")  # error
