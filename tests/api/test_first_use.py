@@ -45,14 +45,14 @@ print(json.dumps([on_the_loop, "pydantic_core" in sys.modules and "forebay.queue
 LARGE = ("botocore", "forebay.queue.sender", "forebay.queue.wire", "pydantic", "pydantic_core", "ssl")
 
 
-@pytest.mark.parametrize("way", ["job", "queue", "many"])
-def test_nothing_large_is_imported_on_the_event_loop(way: str) -> None:
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a producer with a queue called `shop`."""
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
     with SqsServer.in_thread() as local:
         url = local.call(lambda service: service.create_queue("shop"))
         endpoint = local.call(lambda service: service.endpoint_url)
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, url, way],
+        return subprocess.run(
+            [sys.executable, "-c", program, url, *arguments],
             env={**os.environ, **keys, "AWS_ENDPOINT_URL_SQS": endpoint},
             capture_output=True,
             text=True,
@@ -60,7 +60,19 @@ def test_nothing_large_is_imported_on_the_event_loop(way: str) -> None:
             timeout=60,
         )
 
+
+@pytest.mark.parametrize("way", ["job", "queue", "many"])
+def test_nothing_large_is_imported_on_the_event_loop(way: str) -> None:
+    done = run(PROGRAM, way)
+
     on_the_loop, is_loaded = json.loads(done.stdout)
     # What a module imports late, one by one and in microseconds, is none of this test's business.
     assert [name for name in on_the_loop if name in LARGE] == []
     assert is_loaded, "what is never imported proves nothing"
+
+
+def test_a_script_that_sends_ends_without_a_word() -> None:
+    """Looking a queue up by its name needs threads, which must not be in the way when the interpreter shuts down."""
+    done = run("from forebay import Queue; Queue('shop').enqueue('thumbnail', key='a.png')")
+
+    assert (done.stdout, done.stderr) == ("", "")

@@ -16,7 +16,7 @@ import traceback
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
-from forebay.errors import TargetError
+from forebay.errors import ForebayError, TargetError
 
 if TYPE_CHECKING:
     from forebay.api.worker import Worker
@@ -85,6 +85,10 @@ def _named(module: ModuleType, attribute: str) -> Worker:
             found = getattr(found, part)
         except AttributeError:
             raise TargetError(f"TARGET: {module.__name__!r} has no {attribute!r}{_has(module)}") from None
+        except ForebayError:
+            raise
+        except Exception as error:  # A module may make what it holds when it is first asked for.
+            raise _broken(f"{module.__name__}:{attribute}", error) from error
     if not isinstance(found, Worker):
         raise TargetError(
             f"TARGET: {module.__name__}:{attribute} is a {type(found).__name__}, not a Worker{_has(module)}"

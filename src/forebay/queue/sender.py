@@ -111,13 +111,24 @@ class _PrivateLoop:
             self._thread.join(timeout=5.0)
 
     def _run(self) -> None:
-        asyncio.run(self._turn())
+        # Not `asyncio.run`: in the end that waits for the loop's threads by means of another thread, and from Python
+        # 3.12 on no thread begins while the interpreter shuts down.
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(self._turn())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
 
     async def _turn(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._ready.set()
         await self._stop.wait()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 _private: _PrivateLoop | None = None
