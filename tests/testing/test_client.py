@@ -224,6 +224,21 @@ def test_everything_that_the_process_sends_is_caught(forebay_client: Client) -> 
         client.queue_named("nowhere")
 
 
+def test_many_jobs_that_are_sent_at_once_are_all_there(forebay_client: Client) -> None:
+    worker, done = Worker("w"), list[int]()
+
+    @worker.job
+    def count(number: int) -> None:
+        done.append(number)
+
+    client = forebay_client(worker)
+    enqueue_many(count.call(number=number) for number in range(25))
+    client.work()
+
+    assert [one.arguments["number"] for one in client.enqueued] == list(range(25))
+    assert sorted(done) == list(range(25))
+
+
 def test_two_clients_serve_each_other(forebay_client: Client) -> None:
     front, back, done = Worker("front"), Worker("back"), list[int]()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from forebay import Batch, Context, Depends, JobError, Reject, SnsNotification, Worker
-from forebay.testing import JobNotDone, WorkerClient
+from forebay.testing import JobNotDone, LocalQueue, WorkerClient
 
 Client = Callable[..., WorkerClient]
 
@@ -164,6 +165,38 @@ def test_work_fills_batches_from_the_queue(forebay_client: Client) -> None:
 
     assert client.work().succeeded == 10
     assert calls == [4, 4, 2]
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_isolated_jobs_run_in_the_process_of_the_test(forebay_client: Client, kind: str) -> None:
+    worker, seen = Worker("w"), list[int]()
+
+    if kind == "def":
+
+        @worker.job(name="isolated", isolate=True)
+        def on_thread() -> None:
+            seen.append(os.getpid())
+    else:
+
+        @worker.job(name="isolated", isolate=True)
+        async def on_loop() -> None:
+            seen.append(os.getpid())
+
+    assert forebay_client(worker).attempt({}, job="isolated").outcome == "succeeded"
+    assert seen == [os.getpid()]
+
+
+def test_isolated_jobs_run_there_on_the_local_cloud_too(forebay_queue: LocalQueue) -> None:
+    worker, seen = Worker("w"), list[int]()
+
+    @worker.job(isolate=True)
+    def isolated() -> None:
+        seen.append(os.getpid())
+
+    isolated.enqueue()
+
+    assert forebay_queue.work(worker).succeeded == 1
+    assert seen == [os.getpid()]
 
 
 def _ignore() -> None: ...

@@ -12,7 +12,6 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +25,7 @@ from forebay.handlers.executor import Executor
 from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.on_loop import LoopExecutor
 from forebay.handlers.on_thread import ThreadExecutor
-from forebay.handlers.registry import Handler, Registry, Unroutable
+from forebay.handlers.registry import Registry, Unroutable
 from forebay.queue.memory import MemorySource
 from forebay.queue.port import Counts
 from forebay.rules.queue_semantics import QueueService
@@ -77,7 +76,7 @@ class ClientRuns:
         """Start the handlers' loop, and run the start hooks. Raises `HookFailed`."""
         addresses = self._worker.home.addresses or (self._worker.name,)
         self._settings = settings = settings_of(self._worker, addresses, visibility_s=self._visibility_s)
-        self._registry = registry = keeping_what_is_raised(self._worker.registry.changed(_here), self._raised)
+        self._registry = registry = keeping_what_is_raised(self._worker.registry, self._raised)
         inner: dict[str, tuple[Executor, bool]] = {
             "loop": (LoopExecutor(registry, thread=self._loop), False),
             "thread": (ThreadExecutor(registry, settings.slots), True),
@@ -201,13 +200,6 @@ class ClientRuns:
             left = Counts(*(sum(numbers) for numbers in zip(*counts, strict=True)))
             raise NotDrained(report, too_late(report, self._patience_s, left))
         return report
-
-
-def _here(handler: Handler) -> Handler:
-    """Return the handler as it runs in the test's own process."""
-    if handler.runs != "process":
-        return handler
-    return replace(handler, runs="loop" if inspect.iscoroutinefunction(handler.call) else "thread")
 
 
 def _refuse_in_a_coroutine() -> None:

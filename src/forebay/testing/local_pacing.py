@@ -144,7 +144,7 @@ def _nothing(_: Signals, /) -> None:
 
 
 def keeping_what_is_raised(registry: Registry, raised: Raised) -> Registry:
-    """Return the same handlers, whose exceptions are kept in `raised`."""
+    """Return the same handlers in this process, isolated ones too, whose exceptions are kept in `raised`."""
     return registry.changed(lambda handler: _keeping(handler, raised))
 
 

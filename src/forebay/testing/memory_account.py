@@ -62,7 +62,8 @@ class MemoryAccount:
     def take(self, address: str, messages: Sequence[Outgoing], /) -> Sequence[Sent]:
         def there(_: QueueService) -> Sequence[Sent]:
             queue = self.queue(address)
-            results = MemorySource(self.memory, queue.url).put(messages)
+            source = MemorySource(self.memory, queue.url)
+            results = [sent for message in messages for sent in source.put([message])]
             self.enqueued += [
                 EnqueuedJob.of(message, queue=queue.name, message_id=sent.message_id)
                 for message, sent in zip(messages, results, strict=True)
