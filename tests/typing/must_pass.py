@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from forebay import (
+    Batch,
     Call,
     Context,
+    Depends,
     EventBridgeEvent,
     Job,
     Message,
@@ -17,6 +19,7 @@ from forebay import (
     RetryLater,
     S3Event,
     S3Record,
+    Sending,
     SnsNotification,
     Worker,
     enqueue_many,
@@ -128,3 +131,107 @@ async def tested(client: WorkerClient) -> None:
     assert_type(await client.arun(plain, "a"), AttemptResult)
     assert_type(client.attempt(thumbnail.call(key="a"), attempt=2, stopping=True).enqueued[0].job, str | None)
     assert_type(client.work(stop_after="5m").lasted_s, float)
+
+
+class Db:
+    """Something that handlers need."""
+
+
+async def get_db() -> Db:
+    return Db()
+
+
+async def open_session(db: Db = Depends(get_db)) -> AsyncIterator[list[str]]:
+    yield []
+
+
+def lock() -> Iterator[int]:
+    yield 1
+
+
+def settings() -> dict[str, str]:
+    return {}
+
+
+assert_type(Depends(get_db), Db)
+assert_type(Depends(open_session), list[str])
+assert_type(Depends(lock), int)
+assert_type(Depends(settings, use_cache=False), dict[str, str])
+assert_type(Depends(Db), Db)
+
+
+@worker.job
+async def with_dependencies(
+    ctx: Context, key: str, session: list[str] = Depends(open_session), db: Db = Depends(get_db)
+) -> None:
+    assert_type(ctx.shared(Db), Db)
+    with_dependencies.enqueue(key)
+    await with_dependencies.options(group="a").aenqueue(key=key)
+    await with_dependencies(ctx, key, session=[], db=Db())
+
+
+@worker.on_start
+async def start_db() -> AsyncIterator[Db]:
+    yield Db()
+
+
+@worker.on_start
+def start_plain(db: Db) -> int:
+    return 1
+
+
+@worker.on_stop
+async def stop_db(db: Db) -> None: ...
+
+
+@worker.around_attempt
+def timed(ctx: Context) -> Iterator[None]:
+    yield
+
+
+@worker.around_attempt
+async def traced(ctx: Context) -> AsyncIterator[None]:
+    assert_type(ctx.messages, tuple[Message, ...])
+    yield
+
+
+@worker.around_enqueue
+def stamped(sending: Sending) -> Iterator[None]:
+    sending.attributes["tenant"] = "a"
+    sending.attributes["weight"] = 3
+    sending.delay = "5m"
+    yield
+    assert_type(sending.message_id, str | None)
+
+
+@worker.batch(size=100, linger="1s", timeout="5m", attempts=3, slots=200)
+async def ingest(items: Batch[int]) -> None:
+    for index, item in enumerate(items):
+        assert_type(item, int)
+        items.fail(index, Reject("no"))
+        items.fail(index, "in words")
+    assert_type(items.messages[0], Message)
+    assert_type(items.lease_lost(0), bool)
+
+
+@worker.batch()
+def ingest_with_all(ctx: Context, items: Batch[dict[str, int]], db: Db = Depends(get_db)) -> str:
+    return "done"
+
+
+@worker.batch(default=True, linger=0)
+async def ingest_whole(items: Batch[Message]) -> None: ...
+
+
+async def batches(ctx: Context) -> None:
+    assert_type(ingest.enqueue(1), str)
+    assert_type(await ingest.aenqueue(1), str)
+    assert_type(await ingest.options(delay="5m").aenqueue(1), str)
+    assert_type(enqueue_many(ingest_with_all.call({"a": number}) for number in range(3)), list[str])
+    assert_type(ingest_with_all(ctx, Batch.of([{"a": 1}]), db=Db()), str)
+    assert_type(Batch.of([1]), Batch[int])
+    await ingest(Batch.of([1]))
+
+
+with worker.override(get_db, Db):
+    pass

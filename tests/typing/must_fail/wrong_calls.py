@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from forebay import Context, EventBridgeEvent, S3Event, SnsNotification, Worker
+from collections.abc import Iterator
+
+from forebay import Batch, Context, Depends, EventBridgeEvent, S3Event, SnsNotification, Worker
 from forebay.testing import WorkerClient
 
 worker = Worker("thumbnails")
@@ -106,3 +108,47 @@ def tested(client: WorkerClient) -> None:
     client.run(thumbnail, key=1)  # error
     client.run(blocking, count=3, attempt=2)  # error
     client.work(until="full")  # error
+
+
+def get_number() -> int:
+    return 1
+
+
+@worker.job
+def needs_text(key: str, text: str = Depends(get_number)) -> None: ...  # error
+
+
+@worker.job
+def needs_number(key: str, number: int = Depends(get_number)) -> None: ...
+
+
+@worker.batch(size="many")  # error
+def wrong_size(items: Batch[int]) -> None: ...
+
+
+@worker.batch(size=10)  # error
+def no_batch(items: list[int]) -> None: ...
+
+
+@worker.batch()
+def numbers(items: Batch[int]) -> None:
+    items.fail("first", "why")  # error
+    items.fail(0, 5)  # error
+
+
+needs_number.enqueue(number=1)  # error
+numbers.enqueue("1")  # error
+numbers.enqueue(1, 2)  # error
+numbers.call()  # error
+numbers([1])  # error
+numbers(Batch.of(["1"]))  # error
+numbers.enqueue(1)
+
+
+@worker.around_attempt  # error
+def returns_nothing(ctx: Context) -> None: ...
+
+
+@worker.around_enqueue  # error
+def of_a_context(ctx: Context) -> Iterator[None]:
+    yield
