@@ -220,7 +220,7 @@ def test_a_copy_that_is_never_taken_becomes_a_release_and_says_what_is_lost(faul
 
 
 def test_nothing_is_sent_on_the_strength_of_a_lost_lease() -> None:
-    hand = Hand()
+    hand = Hand(limit_s=600.0)
     (one,) = hand.start(message(), at=1.0)
     renew = of(hand.wait(30.0), Renew)[0]
     hand.answer(renew, LEASE_LOST)
@@ -232,7 +232,7 @@ def test_nothing_is_sent_on_the_strength_of_a_lost_lease() -> None:
 
 
 def test_nothing_is_sent_of_a_result_that_is_forfeited() -> None:
-    hand = Hand()
+    hand = Hand(limit_s=600.0)
     (one,) = hand.start(message(), at=1.0)
     hand.answer(of(hand.wait(30.0), Renew)[0], LEASE_LOST)
     hand.deliver(message(delivery=2), at=31.0)
