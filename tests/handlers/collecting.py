@@ -52,7 +52,14 @@ class Collected:
         self.extensions.append((number, limit_s))
 
     def room(self, runs: Runs, room: int, /) -> None:
-        self.rooms.append((runs, room))
+        with self._changed:
+            self.rooms.append((runs, room))
+            self._changed.notify_all()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until what was delivered fulfils the condition."""
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE_S), (self.rooms, self.batches)
 
     def outcomes(self, count: int) -> dict[int, Outcome]:
         """Wait for `count` ends and return their outcomes by attempt number; each number must come once."""

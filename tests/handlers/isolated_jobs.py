@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import ctypes
 import logging
 import os
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 
-from forebay import Context, Reject, RetryLater, Worker
+from forebay import Batch, Context, Reject, RetryLater, Worker
 
 worker = Worker("isolated", queue="nowhere")
 log = logging.getLogger("isolated")
@@ -171,6 +172,39 @@ def forks_and_comes_back() -> None:
     os.fork()
 
 
+@worker.job(isolate=True)
+def reaches_page(ctx: Context, page: int) -> None:
+    ctx.checkpoint({"page": page})
+    log.info("reached page %d", page)
+    time.sleep(600)  # stands for work
+
+
+@worker.batch(isolate=True, size=4, linger="1s")
+def ingests(items: Batch[int]) -> None:
+    log.info("batch of %d", len(items))
+    if any(item < 0 for item in items):
+        os.abort()
+    for index, item in enumerate(items):
+        if item == 2:
+            items.fail(index, ValueError("two"))
+
+
+@worker.job(isolate=True)
+def takes_without_a_limit(mebibytes: int) -> None:
+    bytearray(mebibytes * 1024 * 1024)
+
+
+@worker.job(isolate=True)
+def registers_an_end() -> None:
+    atexit.register(log.info, "the interpreter ends")
+
+
+@worker.job(isolate=True)
+def chatters() -> None:
+    log.debug("at debug")
+    log.info("at info")
+
+
 @worker.job
 def plain_noop() -> None:
     return None
@@ -194,9 +228,11 @@ def plain_waits(ctx: Context) -> None:
 
 @worker.job
 def plain_holds_the_interpreter(seconds: int) -> None:
+    log.info("holding")
     ctypes.PyDLL(None).sleep(seconds)
 
 
 @worker.job
 async def blocks_the_loop() -> None:
+    log.info("blocking")
     time.sleep(4)  # noqa: ASYNC251 - stands for work

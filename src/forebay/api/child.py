@@ -10,8 +10,10 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import logging
 import os
+import runpy
 import sys
 import traceback
 from collections.abc import Mapping
@@ -36,6 +38,7 @@ from forebay.model import Failed
 
 _UNUSABLE = 1
 _LOOP_END_S = 0.5
+_MACHINERY = ("<frozen ", str(importlib.__file__), runpy.__file__)
 
 
 def main(arguments: list[str]) -> int:
@@ -102,12 +105,22 @@ def _stop(lifespan: Lifespan, loop: LoopThread) -> None:
 def _tell_unusable(link: ParentLink, error: BaseException) -> None:
     if isinstance(error, HookFailed):
         error = error.error
+    error = _users_part(error)
     outcome = outcome_of(error)
     frames = outcome.frames if isinstance(outcome, Failed) else ()
-    told = "".join(traceback.format_exception(without_ours(error)))
+    told = "".join(traceback.format_exception(error))
     link.send(
         {"t": "unusable", "error": type(error).__qualname__, "frames": " > ".join(frames), "traceback": told[-16_000:]}
     )
+
+
+def _users_part(error: BaseException) -> BaseException:
+    """Return the error without the frames of ours and of Python's import machinery, at the outer end."""
+    error = without_ours(error)
+    where = error.__traceback__
+    while where is not None and where.tb_frame.f_code.co_filename.startswith(_MACHINERY):
+        where = where.tb_next
+    return error.with_traceback(where)
 
 
 if __name__ == "__main__":
