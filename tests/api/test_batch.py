@@ -334,6 +334,16 @@ def test_a_batch_handler_without_a_batch_is_refused() -> None:
         _ = worker.registry
 
 
+def test_fields_of_an_item_are_its_models_business() -> None:
+    worker, _ = worker_with_outbox()
+
+    @worker.batch(unknown="reject")
+    def ingest(items: Batch[Event]) -> None: ...
+
+    with pytest.raises(JobError, match="an item knows its fields itself"):
+        _ = worker.registry
+
+
 def test_a_name_is_taken_by_batches_too() -> None:
     worker, _ = worker_with_outbox()
 

@@ -49,6 +49,11 @@ def job_decoder(signature: Signature, options: JobOptions) -> Decode:
 def item_decoder(signature: Signature, options: JobOptions, item: Any, *, is_default: bool) -> Decode:
     """Return how one item of a batch is read: its message's whole body, by the type of items."""
     [parameter] = signature.parameters
+    if options.unknown == "reject":
+        raise JobError(
+            f"unknown='reject' on batch job {signature.name!r}: an item knows its fields itself (a pydantic model with "
+            "extra='forbid')"
+        )
     if is_default or item is Message:
         return _whole(signature.name, parameter.name, item)
     plain = _one_value(OneValue(signature.name, item, is_ours=True), parameter.name)
