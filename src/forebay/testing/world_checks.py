@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from forebay.model import Attempt
+from forebay.testing.world_breaker import BreakerChecks
 from forebay.testing.world_code import Code
 from forebay.testing.world_copies import CopyChecks
 from forebay.testing.world_leaving import LeavingChecks
@@ -24,6 +24,7 @@ from forebay.testing.world_polls import PollChecks
 from forebay.testing.world_protection import ProtectionChecks
 from forebay.testing.world_releases import ReleaseChecks
 from forebay.testing.world_settlements import SettlementChecks
+from forebay.testing.world_starts import StartChecks
 from forebay.worker.records import Record, State
 from forebay.worker.vocabulary import (
     AbandonPolls,
@@ -47,6 +48,7 @@ from forebay.worker.vocabulary import (
     Renew,
     Report,
     Resend,
+    RoomChanged,
     Start,
     StopNow,
     StopRequested,
@@ -87,6 +89,7 @@ class Witness:
         self._is_woken = False
         self._said_something = False
         self.polls, self.leaving = PollChecks(self), LeavingChecks(self)
+        self.starts, self.breaker = StartChecks(self), BreakerChecks(self)
         self.settlements = SettlementChecks(self)
         self.releases = ReleaseChecks(self)
         self.copies = CopyChecks(self)
@@ -97,7 +100,7 @@ class Witness:
         return {
             Receive: self._receive,
             AbandonPolls: self.polls.abandon,
-            Start: self._start,
+            Start: self.starts.start,
             Interrupt: self._interrupt,
             Delete: self.settlements.delete,
             Release: self.releases.release,
@@ -137,9 +140,13 @@ class Witness:
             case MessagesReceived(messages=messages):
                 self.polls.answered(event)
                 self.leaving.received(event.source, len(messages))
+                self.starts.hears(event)
+                self.breaker.received(event)
                 self.received += len(messages)
                 for message in messages:
                     self.receipts[message.source, message.message_id] = message.receipt
+            case RoomChanged():
+                self.starts.hears(event)
             case ReceiveFailed():
                 self.polls.failed(event)
             case Finished(ended=ended):
@@ -179,27 +186,6 @@ class Witness:
         self.polls.receive(command)
         self.protection.receive()
 
-    def _start(self, command: Start) -> None:
-        for attempt in command.attempts:
-            self._start_one(attempt)
-        if len(self.unfinished) > self.settings.slots:
-            self.broken("1: slots", f"{len(self.unfinished)} run")
-
-    def _start_one(self, attempt: Attempt) -> None:
-        number, message = attempt.number, attempt.message
-        if number in self.process.executor.codes:
-            self.broken("3: once", f"attempt {number} is started twice")
-        if self.leaving.takes_nothing:
-            self.broken("4: no start after a stop", f"attempt {number}")
-        known = self.world.service.by_id[message.message_id]
-        is_leased = known.is_leased(self.receipts[message.source, message.message_id], self.now)
-        if not known.is_shared and not is_leased:
-            self.broken("2: trusted lease", f"attempt {number} starts on message {known.number} without a lease")
-        if any(isinstance(holder, Code) and holder.executor is self.process.executor for holder in known.holders):
-            self.broken("5: one at a time", f"message {known.number} runs here already")
-        self.unfinished.add(number)
-        self.protection.start(attempt)
-
     def _interrupt(self, command: Interrupt) -> None:
         if command.number not in self.unfinished:
             self.broken("5: interrupts", f"attempt {command.number} does not run")
@@ -222,10 +208,11 @@ class Witness:
                 self.broken("4: leases", f"message {known.number} is reported as lost twice")
             self.lost.add(receipt)
             self.settlements.lease_lost(known, str(fields["reason"]))
-        elif command.event == "dependency.suspected":
-            self.ever_suspected.add(str(fields["job"]))
         elif command.event == "message.parked":
             self.settlements.parked(str(fields["message_id"]))
+        elif command.event.startswith("dependency."):
+            self.breaker.told(command.event, str(fields["job"]))
+            self.ever_suspected.add(str(fields["job"]))
 
     def _stuck(self, command: Stuck) -> None:
         if command.number not in self.unfinished:
@@ -263,7 +250,8 @@ class Witness:
             self.broken("books", f"{books} instead of {(waiting, running, protected, held_bytes)}")
         if desk.ledger.orphaned(held=len(desk.records)) != 0 or desk.ledger.received != self.received:
             self.broken("3: ledger", f"{desk.ledger}")
-        self.protection.after_step()
+        for checks in (self.protection, self.starts, self.breaker, self.settlements):
+            checks.after_step()
         self.leaving.after_step()
         self._check_wakes()
 

@@ -10,7 +10,7 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
@@ -18,19 +18,16 @@ from typing import TYPE_CHECKING
 from forebay.handlers.executor import Ended
 from forebay.model import (
     CONTINUED,
-    SUCCEEDED,
     Attempt,
     Crashed,
-    Failed,
     Interrupted,
     Outcome,
-    Postponed,
-    Rejected,
     Succeeded,
     TimedOut,
 )
 from forebay.testing.world_account import Holder, Known
-from forebay.testing.world_plan import CodePlan, Plan
+from forebay.testing.world_dice import Dice
+from forebay.testing.world_plan import Plan
 
 if TYPE_CHECKING:
     from forebay.testing.world_time import Time
@@ -48,7 +45,17 @@ _CALM_CODE = dict.fromkeys(("postpone", "reject", "crash", "cancel", "extend", "
 class Code(Holder):
     """One running attempt."""
 
-    __slots__ = ("attempt", "ended_with", "executor", "ignores", "is_given_up", "is_told", "known", "started_at")
+    __slots__ = (
+        "attempt",
+        "company",
+        "ended_with",
+        "executor",
+        "ignores",
+        "is_given_up",
+        "is_told",
+        "known",
+        "started_at",
+    )
 
     def __init__(self, executor: Executor, attempt: Attempt, known: Known, *, now: float) -> None:
         self.executor = executor
@@ -60,6 +67,8 @@ class Code(Holder):
         """Whether the worker has heard of the end."""
         self.ignores = False
         self.is_given_up = False
+        self.company: list[Code] = [self]
+        """Those that the same call does: the members of its batch."""
 
     def __repr__(self) -> str:
         return f"attempt {self.attempt.number} of {self.executor.name}"
@@ -81,13 +90,16 @@ class Executor:
         trusts: Callable[[Code, float], bool],
         ended: Callable[[list[Ended]], None],
         extend: Callable[[int, float], None],
+        crashed: Callable[[], None],
     ) -> None:
         self.name = name
+        self._crashed = crashed
+        self._runs = {job.name: job.runs for job in (*plan.jobs, *([plan.default] if plan.default else []))}
         self.trusts = trusts
         self._time = time
         self._rng = rng
         self._checkpoint_rng = Random(f"checkpoints {plan.seed} {name}")
-        self._plan = plan
+        self._dice = Dice(plan, time, rng)
         self._code_plan = plan.code
         self._tell = ended
         self._extend = extend
@@ -101,26 +113,32 @@ class Executor:
         """What starts from now on is short and mostly succeeds."""
         self._code_plan = replace(self._code_plan, fail=min(0.05, self._code_plan.fail), **_CALM_CODE)
 
-    def start(self, attempt: Attempt, known: Known) -> Code:
-        """Run an attempt."""
+    def start(self, attempts: Sequence[tuple[Attempt, Known]]) -> list[Code]:
+        """Run an attempt, or a batch of them in one call."""
         plan, rng, time = self._code_plan, self._rng, self._time
-        code = Code(self, attempt, known, now=time.now)
-        self.codes[attempt.number] = self.running[attempt.number] = code
-        known.holders.append(code)
-        code.ignores = rng.random() < plan.ignore_interrupts
-        if rng.random() < plan.never_end:
-            code.ignores = True
-            return code
-        lasts_s = self._draw_length_s(plan, attempt.limit_s)
-        outcome = self._draw_outcome(plan)
+        codes = [Code(self, attempt, known, now=time.now) for attempt, known in attempts]
+        ignores, never_ends = rng.random() < plan.ignore_interrupts, rng.random() < plan.never_end
+        for code in codes:
+            self.codes[code.attempt.number] = self.running[code.attempt.number] = code
+            code.known.holders.append(code)
+            code.company = codes
+            code.ignores = (ignores or never_ends) and not self._can_kill(code)
+        if never_ends:
+            return codes
+        attempt = codes[0].attempt
+        lasts_s = self._dice.length_s(plan, attempt.limit_s)
+        outcomes = self._dice.outcomes(plan, attempt.job, len(codes))
         if plan.extend and rng.random() < plan.extend:
             by_s = rng.choice([1.0, attempt.limit_s, 2 * attempt.limit_s])
-            time.after(lasts_s * rng.random(), lambda: self._ask_for_time(code, by_s))
-        if self._checkpoint_rng.random() < plan.checkpoint:
+            time.after(lasts_s * rng.random(), lambda: self._ask_for_time(codes, by_s))
+        if not attempt.batch and self._checkpoint_rng.random() < plan.checkpoint:
             for step in range(1, CHECKPOINTS + 1):
-                time.after(lasts_s * step / (CHECKPOINTS + 1), lambda: self._checkpoint(code))
-        time.after(lasts_s, lambda: self._end(code, outcome))
-        return code
+                time.after(lasts_s * step / (CHECKPOINTS + 1), lambda: self._checkpoint(codes[0]))
+        time.after(lasts_s, lambda: self._end_all(codes, outcomes))
+        return codes
+
+    def _can_kill(self, code: Code) -> bool:
+        return self._runs[code.attempt.job] == "process"
 
     def interrupt(self, number: int, *, because_of_limit: bool) -> None:
         """Ask an attempt to end, as the shipped executors do."""
@@ -131,40 +149,20 @@ class Executor:
             if because_of_limit and self._code_plan.give_up and rng.random() < self._code_plan.give_up:
                 self._give_up(code)
             return
-        outcome: Outcome = TimedOut(code.attempt.limit_s) if because_of_limit else Interrupted()
-        if rng.random() < 0.2:
-            outcome = self._draw_outcome(self._code_plan)
-        self._time.after(rng.choice([0.0, 0.001, 0.3]) * rng.random(), lambda: self._end(code, outcome))
+        codes = code.company
+        outcomes: list[Outcome] = [TimedOut(code.attempt.limit_s) if because_of_limit else Interrupted()] * len(codes)
+        if rng.random() < 0.2 and not self._can_kill(code):
+            outcomes = self._dice.outcomes(self._code_plan, code.attempt.job, len(codes))
+        self._time.after(
+            rng.choice([0.0, 0.001, 0.3]) * rng.random(),
+            lambda: self._end_all(codes, outcomes, is_killed=self._can_kill(code)),
+        )
 
     def die(self) -> None:
         """The process is gone, and all that ran in it."""
         self._is_dead = True
         for code in list(self.running.values()):
             self._leave(code)
-
-    def _draw_length_s(self, plan: CodePlan, limit_s: float) -> float:
-        rng = self._rng
-        if plan.lasts_s is not None:
-            return plan.lasts_s
-        if rng.random() < plan.long:
-            # Renewals cost the simulation time, so nothing runs for more than forty leases.
-            return min(limit_s * rng.uniform(0.1, 1.5), 40.0 * self._plan.settings.visibility_s)
-        return rng.choice([0.0, 0.05, 0.2, 1.0]) * rng.random()
-
-    def _draw_outcome(self, plan: CodePlan) -> Outcome:
-        rng = self._rng
-        dice = rng.random()
-        if (dice := dice - plan.fail) < 0:
-            return Failed("app.Broken", "f00d")
-        if (dice := dice - plan.postpone) < 0:
-            return Postponed(rng.choice([None, 0.0, 0.5, 7.0, 100.0, 100_000.0]))
-        if (dice := dice - plan.reject) < 0:
-            return Rejected("no use")
-        if (dice := dice - plan.crash) < 0:
-            return Crashed(-9)
-        if dice - plan.cancel < 0:
-            return Interrupted()
-        return SUCCEEDED
 
     def _checkpoint(self, code: Code) -> None:
         """Reach the next state, and end there if the code is told to, as `ctx.checkpoint` does."""
@@ -175,9 +173,10 @@ class Executor:
         if (signals.hand_on or signals.stopping) and not code.ignores:
             self._end(code, CONTINUED)
 
-    def _ask_for_time(self, code: Code, by_s: float) -> None:
-        if code.attempt.number in self.running:
-            self._extend(code.attempt.number, by_s)
+    def _ask_for_time(self, codes: Sequence[Code], by_s: float) -> None:
+        for code in codes:
+            if code.attempt.number in self.running:
+                self._extend(code.attempt.number, by_s)
 
     def _give_up(self, code: Code) -> None:
         """Tell that the limit has passed and that the code would not stop. It runs until the process ends."""
@@ -185,6 +184,17 @@ class Executor:
         self._to_tell.append(Ended(code.attempt.number, TimedOut(code.attempt.limit_s, stopped=False), 0.0))
         if len(self._to_tell) == 1:
             self._time.after(DELIVERY_MAX_S * self._rng.random(), self._tell_all)
+
+    def _end_all(self, codes: Sequence[Code], outcomes: Sequence[Outcome], *, is_killed: bool = False) -> None:
+        """A call ends. A child that was killed or has crashed is not up any more; all that it did crashed with it."""
+        first = codes[0]
+        if first.attempt.number not in self.running or first.is_given_up:
+            return
+        crash = next((outcome for outcome in outcomes if isinstance(outcome, Crashed)), None)
+        for code, outcome in zip(codes, outcomes, strict=True):
+            self._end(code, outcome if crash is None else crash)
+        if self._can_kill(first) and (is_killed or crash is not None) and not self._is_dead:
+            self._crashed()
 
     def _end(self, code: Code, outcome: Outcome) -> None:
         if code.attempt.number not in self.running or code.is_given_up:

@@ -14,6 +14,7 @@ from random import Random
 
 from forebay.handlers.registry import Retry
 from forebay.settings import Protect, WorkerSettings
+from forebay.testing.world_draw_jobs import with_kinds_of_jobs
 from forebay.testing.world_plan import (
     NO_SUCH_JOB,
     AgentPlan,
@@ -49,7 +50,7 @@ def draw_plan(seed: int) -> Plan:
     seats = 1 if is_long else rng.choice([1, 1, 1, 2, 3])
     calm_at = span_s * rng.uniform(1.0, 2.0) + (rng.choice([0.0, 20_000.0, 50_000.0]) if is_long else 0.0)
     faults = Faults() if rng.random() < 0.33 else _draw_faults(rng, calm_at)
-    return Plan(
+    plan = Plan(
         seed=seed,
         settings=settings,
         seats=seats,
@@ -68,6 +69,7 @@ def draw_plan(seed: int) -> Plan:
         calm_at=calm_at,
         replaces_at_calm=rng.random() < 0.5,
     )
+    return with_kinds_of_jobs(plan)
 
 
 def _draw_settings(rng: Random, *, is_long: bool) -> WorkerSettings:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from forebay.handlers.registry import Retry
+from forebay.handlers.registry import Retry, Runs
 from forebay.settings import WorkerSettings
 
 StopKind = Literal["stop", "stop_now", "kill"]
@@ -29,6 +29,11 @@ class JobPlan:
     limit_s: float
     attempts_max: int | None
     retry: Retry = "count"
+    runs: Runs = "loop"
+    slots_max: int | None = None
+    batch_size: int = 0
+    """0: its messages are done one by one."""
+    linger_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,15 @@ class CodePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which what a job depends on is broken: every attempt of it that begins then fails."""
+
+    job: str
+    from_at: float
+    until_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One message that a producer sends."""
 
@@ -162,6 +176,11 @@ class Plan:
     calm_at: float
     replaces_at_calm: bool
     """Whether every worker is stopped and replaced when the troubles end."""
+    children: int = 2
+    """Child processes of each worker, for jobs that run in such."""
+    recycled_at: tuple[float, ...] = ()
+    """How long after a worker's start one of its children is replaced."""
+    outages: tuple[Outage, ...] = ()
 
     @property
     def has_clean_network(self) -> bool:

@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from forebay.handlers.executor import Ended
-from forebay.handlers.registry import Handler, Registry
+from forebay.handlers.registry import BatchRule, Handler, Registry
 from forebay.model import Attempt
 from forebay.protection.policy import Policy
 from forebay.protection.port import ProtectionAnswer
@@ -23,6 +23,7 @@ from forebay.testing.world_account import Known
 from forebay.testing.world_agent import Agent
 from forebay.testing.world_calls import Calls
 from forebay.testing.world_checks import Witness
+from forebay.testing.world_children import Children
 from forebay.testing.world_code import Code, Executor
 from forebay.testing.world_plan import JobPlan
 from forebay.worker.batching import Batching
@@ -48,6 +49,7 @@ from forebay.worker.vocabulary import (
     Renew,
     Report,
     Resend,
+    RoomChanged,
     Start,
     StopNow,
     StopRequested,
@@ -72,8 +74,9 @@ class Process:
         self.exit: Exit | None = None
         self.agent = Agent(plan.agent, world.time, rng)
         self.executor = Executor(
-            name, plan, world.time, rng, trusts=self._trusts, ended=self._ended, extend=self._extend
-        )
+            name, plan, world.time, rng, trusts=self._trusts, ended=self._ended, extend=self._extend,
+            crashed=lambda: self._children.lost(),
+        )  # fmt: skip
         policy = Policy(
             mode=plan.settings.protect,
             linger_s=plan.settings.protection_linger_s,
@@ -117,6 +120,9 @@ class Process:
         }
         for url in world.service.urls:
             calls.describe(url)
+        self._children = Children(plan.children, world.time, rng, lambda room: self.hear(RoomChanged("process", room)))
+        for after_s in plan.recycled_at:
+            self._children.recycled_at(world.time.now + after_s)
         self._wake_up_at(world.time.now)
 
     def __repr__(self) -> str:
@@ -192,8 +198,12 @@ class Process:
     # ── commands ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _start(self, command: Start) -> None:
+        batches: dict[int, list[tuple[Attempt, Known]]] = {}
         for attempt in command.attempts:
-            self.witness.copies.started(self.executor.start(attempt, self._known(attempt)))
+            batches.setdefault(attempt.batch or -attempt.number, []).append((attempt, self._known(attempt)))
+        for attempts in batches.values():
+            for code in self.executor.start(attempts):
+                self.witness.copies.started(code)
 
     def _known(self, attempt: Attempt) -> Known:
         return self.world.service.by_id[attempt.message.message_id]
@@ -232,4 +242,8 @@ class Process:
 
 
 def _handler(job: JobPlan) -> Handler:
-    return Handler(job.name, "loop", lambda _: None, job.limit_s, job.attempts_max, retry=job.retry)
+    batch = BatchRule(job.batch_size, job.linger_s) if job.batch_size else None
+    return Handler(
+        job.name, job.runs, lambda _: None, job.limit_s, job.attempts_max,
+        retry=job.retry, slots_max=job.slots_max, batch=batch,
+    )  # fmt: skip

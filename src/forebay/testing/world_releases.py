@@ -121,7 +121,7 @@ class ReleaseChecks:
     def _after_a_failure(self, code: Code, entry: Entry, *, is_parked: bool) -> None:
         attempts = self._witness.settlements.attempts(code)
         count = code.attempt.count
-        if count >= attempts:
+        if count >= attempts and code.attempt.number not in self._witness.breaker.under_suspicion:
             if not is_parked:
                 self._broken("9: outcomes", f"attempt {entry.number} was number {count} of {attempts}")
             return
@@ -134,7 +134,9 @@ class ReleaseChecks:
         witness = self._witness
         # Who goes on working may take again what a second try gives back: it is started then.
         is_late = code is not None or entry.receipt in self._tried
-        if (is_late and witness.leaving.stop_at is None) or entry.seconds >= PARKED_S:
+        # What cannot start here is given back with a delay, and may well come here again.
+        is_postponed = code is None and entry.seconds >= 1
+        if ((is_late or is_postponed) and witness.leaving.stop_at is None) or entry.seconds >= PARKED_S:
             return
         if witness.now + entry.seconds < witness.polls.ends_at(source):
             self._broken("8: release beside a poll", f"attempt {entry.number} comes back before our poll has ended")

@@ -36,6 +36,7 @@ class SettlementChecks:
         self._has_refused_copy = False
         self._done: set[int] = set()
         """Messages (by the world's number) whose delete was confirmed here."""
+        self._buried_now: list[int] = []
         self._parked: set[str] = set()
         self._concluded: set[int] = set()
 
@@ -73,7 +74,9 @@ class SettlementChecks:
         source = self._world.source_plan(code.known.source)
         is_exact = self._witness.records[code.attempt.number].is_counted_exactly
         is_told = source.may_describe and source.has_dead_letter and not is_exact
-        return attempts_allowed(
+        message = code.attempt.message
+        forgiven = self._witness.breaker.forgiven((message.source, message.message_id))
+        return (0 if is_exact else forgiven) + attempts_allowed(
             attempts_max=job.attempts_max, receive_count_max=source.receive_count_max if is_told else None
         )
 
@@ -111,6 +114,8 @@ class SettlementChecks:
         is_last = code.attempt.count >= self.attempts(code)
         is_hopeless = isinstance(outcome, Rejected) or (isinstance(outcome, Failed | TimedOut | Crashed) and is_last)
         is_ours = number in self._witness.interrupted and not isinstance(outcome, TimedOut)
+        if not isinstance(outcome, Rejected):
+            self._buried_now.append(number)
         if not is_hopeless or is_ours or code.attempt.signals.lease_lost:
             self._broken("9: burial", f"attempt {number} ended with {outcome} and is buried")
 
@@ -125,6 +130,7 @@ class SettlementChecks:
             self._broken("10: parked", f"message {known.number} is parked beside a dead-letter queue")
 
     def conclude(self, command: Conclude) -> None:
+        self._witness.breaker.conclude(command)
         for conclusion in command.conclusions:
             number = conclusion.attempt.number
             code = self._witness.process.executor.codes.get(number)
@@ -147,6 +153,13 @@ class SettlementChecks:
         may_keep = source.may_renew or (source.knows_may_renew and is_within_limit)
         if may_keep and not known.is_shared and not is_near_ceiling:
             self._broken("4: heartbeats", f"message {known.number} was lost on a faultless network: {reason}")
+
+    def after_step(self) -> None:
+        """What failed for want of something that the job depends on is not buried for it."""
+        for number in self._buried_now:
+            if number in self._witness.breaker.under_suspicion:
+                self._broken("9: burial", f"attempt {number} is buried while its job is suspected")
+        self._buried_now.clear()
 
     # ── answers ────────────────────────────────────────────────────────────────────────────────────────────
 

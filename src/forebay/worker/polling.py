@@ -106,7 +106,8 @@ class Polling:
     def _turn_wait_s(self, source: SourceState) -> float:
         """Return how long a source may keep the others from their turn: not at all while one with work waits for it."""
         others = (other for other in self.sources.values() if other is not source)
-        return 0.0 if any(other.had_messages and not other.polls for other in others) else SHORT_WAIT_S
+        waits = any(other.had_messages and not other.polls and other.room >= 1 for other in others)
+        return 0.0 if waits else SHORT_WAIT_S
 
     def _ask_more(self, free: int, now: float) -> list[Receive]:
         """Let further pollers ask, full batches only, one source after the other."""

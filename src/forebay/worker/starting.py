@@ -96,7 +96,7 @@ class Starting:
         for record in self._ready(now):
             handler = self._registry[record.attempt.job]
             if suspected and handler.name in suspected:
-                attempts += self._try(record, handler, now)
+                self._try(record, handler, now)
             elif handler.batch is not None:
                 batches.setdefault(handler.name, []).append(record)
             elif handler.name not in limited or self._rooms.free(handler) >= 1:
@@ -145,19 +145,19 @@ class Starting:
         self._rooms.started(handler, len(records), batch)
         return [self._running.started(record, now) for record in records]
 
-    def _try(self, record: Record, handler: Handler, now: float) -> list[Attempt]:
+    def _try(self, record: Record, handler: Handler, now: float) -> None:
         """Start a probe of a suspected job if one is due. One message waits to be the next; the others go back."""
         if self._breaker.may_probe(handler.name, now) and self._rooms.free(handler) >= 1:
             self._breaker.probing(handler.name, record.number)
-            return self._start(handler, [record], now)
-        if any(held.attempt.job == handler.name for held in self._held):
+            self._guarding.started(now)
+            self._desk.commands.append(Start(self._start(handler, [record], now)))
+        elif any(held.attempt.job == handler.name for held in self._held):
             self._give_back(record, now)
         else:
             self._held.append(record)
             due_in_s = self._breaker.due_in_s(handler.name, now)
             if due_in_s > 0:
                 self._wake(now + due_in_s)
-        return []
 
     def _start_batches(self, handler: Handler, records: list[Record], now: float) -> None:
         assert handler.batch is not None
