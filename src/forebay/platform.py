@@ -30,7 +30,10 @@ SLOTS_BLOCKING_MAX = 32
 SLOTS_PER_CORE = 4
 
 PARENT_VARIABLE = "FOREBAY_LOCAL_PARENT"
-"""Set by `forebay local` for its worker."""
+"""Set by `forebay local` and by `forebay run --reload` for their worker."""
+
+RELOADED_VARIABLE = "FOREBAY_RELOADED"
+"""Set by `forebay run --reload` for its worker, which then polls for a second at a time, so that it can be replaced."""
 
 _PR_SET_PDEATHSIG = 1
 """`prctl(2)`: the signal to get when the parent dies."""
@@ -98,6 +101,11 @@ def process_id() -> int:
     return os.getpid()
 
 
+def exit_status(code: int) -> int:
+    """Return the exit status that a shell would show for `code`: negative ones mean that a signal ended the process."""
+    return code if code >= 0 else 128 - code
+
+
 def leave_now(status: int) -> NoReturn:
     """End the process without waiting for threads: some user code would not stop. Flush before."""
     os._exit(status)
@@ -143,7 +151,8 @@ def leave_on_termination() -> None:
 def leave_with_parent(parent: str | None) -> None:
     """See that this process is killed when `parent` (its number, from `PARENT_VARIABLE`) ends; None changes nothing.
 
-    For a worker of `forebay local`, whose queue lives in the parent's memory: there is nothing left to save then.
+    For a worker of `forebay local`, whose queue lives in the parent's memory, and for one that is being developed: it
+    must not go on with old code behind the developer's back.
     """
     if not parent:
         return

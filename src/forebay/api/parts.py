@@ -16,6 +16,7 @@ from random import Random
 
 import anyio
 
+from forebay import platform
 from forebay.api.options import RunOptions
 from forebay.clock import Clock
 from forebay.errors import QueueError
@@ -32,12 +33,16 @@ from forebay.protection.ecs import EcsProtection
 from forebay.protection.metadata import TaskIdentity, read_task_metadata
 from forebay.protection.policy import Policy
 from forebay.queue.calls import Caller
+from forebay.queue.port import WAIT_MAX_S
 from forebay.queue.resolve import ClientConfig, Resolver
 from forebay.queue.sqs import SqsSource
 from forebay.queue.wire import SqsClient
 from forebay.settings import WorkerSettings
 
 METADATA_PATIENCE_S = 1.0
+
+RELOADED_WAIT_S = 1.0
+"""How long a poll takes while code is being changed: a worker that drains waits for the end of its last one."""
 
 
 def no_report(_event: str, _fields: Mapping[str, object]) -> None:
@@ -58,7 +63,12 @@ async def open_sources(options: RunOptions, reporter: Reporter, opened: AsyncExi
         opened.push_async_callback(client.aclose)
         url = address if "://" in address else await look_up(client, address, reporter)
         sources[url] = SqsSource(
-            url, client, dead_letter_url=options.dead_letter, region=config.region, notify=reporter.report
+            url,
+            client,
+            dead_letter_url=options.dead_letter,
+            region=config.region,
+            wait_max_s=RELOADED_WAIT_S if platform.RELOADED_VARIABLE in options.environment else WAIT_MAX_S,
+            notify=reporter.report,
         )
     return sources
 

@@ -90,7 +90,7 @@ def _call(app: typer.Typer, rest: list[str], name: str) -> int:
     from typer.main import get_command
 
     try:
-        get_command(app).main(args=rest, prog_name=name, standalone_mode=True)
+        get_command(app).main(args=list(rest), prog_name=name, standalone_mode=True, obj=tuple(rest))
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
     return 0

@@ -84,8 +84,14 @@ BufferBytes = Annotated[
 ]
 
 
+Reload = Annotated[
+    bool, typer.Option("--reload", show_default=False, help="Begin anew when code changes, after draining.")
+]
+
+
 @app.command(epilog=EPILOG)
 def run(
+    context: typer.Context,
     target: Target = None,
     queue: Queues = None,
     slots: Slots = None,
@@ -103,9 +109,14 @@ def run(
     buffer_bytes: BufferBytes = None,
     processes: Processes = None,
     stuck: Stuck = None,
+    reload: Reload = False,
 ) -> None:
     """Work one or several SQS queues. Logs go to standard output; SIGTERM or Ctrl-C drains, a second one leaves."""
     given = locals()
+    if reload:
+        from forebay.cli import reload as reloading
+
+        raise typer.Exit(reloading.supervise([word for word in context.obj if word != reloading.OPTION]))
     platform.leave_with_parent(os.environ.get(platform.PARENT_VARIABLE))
     worker = load(target)
     options = options_for(worker, queue or (), given)

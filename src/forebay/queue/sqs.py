@@ -18,7 +18,7 @@ from forebay.queue.burial import buried_copy, read_redrive_policy
 from forebay.queue.calls import Caller
 from forebay.queue.grants import QueueArn, statement
 from forebay.queue.keyring import Notify, ignore
-from forebay.queue.port import BATCH_MAX, Counts, Description, Outgoing, Received, Visibility
+from forebay.queue.port import BATCH_MAX, WAIT_MAX_S, Counts, Description, Outgoing, Received, Visibility
 from forebay.queue.resolve import ClientConfig
 from forebay.queue.shapes import malformed
 from forebay.queue.wire import CALL_TIMEOUT_S, POLL_MARGIN_S, PROBE_MARGIN_S, SqsClient
@@ -40,12 +40,15 @@ class SqsSource:
         *,
         dead_letter_url: str | None = None,
         region: str | None = None,
+        wait_max_s: float = WAIT_MAX_S,
         notify: Notify = ignore,
     ) -> None:
+        """`wait_max_s` is the longest that a poll may take, however long it is asked to."""
         self._queue_url = queue_url
         self._client = client
         self._dead_letter_url = dead_letter_url
         self._region = region
+        self._wait_max_s = wait_max_s
         self._notify = notify
         self._call_timeout_s = CALL_TIMEOUT_S
         self._poll_margin_s = POLL_MARGIN_S
@@ -98,7 +101,7 @@ class SqsSource:
             poll = await self._client.receive_message(
                 self._queue_url,
                 count_max=count_max,
-                wait_s=wait_s,
+                wait_s=min(wait_s, self._wait_max_s),
                 visibility_s=visibility_s,
                 margin_s=self._poll_margin_s,
             )
