@@ -171,17 +171,20 @@ class Polling:
             self.asked -= poll.count_max
         return poll
 
-    def answered(self, key: str, count: int, *, queue_wait_s: float, free: int, missing: int = 0) -> None:
+    def answered(
+        self, key: str, count: int, *, queue_wait_s: float, free: int, missing: int = 0, is_useful: bool = True
+    ) -> None:
         """Learn from an answer with `count` messages; `free` slots are left beside what is asked for.
 
-        `missing` are the messages that batches which are gathering could still take.
+        `missing` are the messages that batches which are gathering could still take. `is_useful`: something in it can
+        be started, now or when there is room.
         """
         source = self.sources[key]
         source.failures = 0
         source.not_before = 0.0
         source.has_answered = True
         source.refused_since = None
-        source.had_messages = count > 0
+        source.had_messages = count > 0 and is_useful
         if count == 0:
             source.wanted = max(1, source.wanted - 1)
         elif free >= BATCH_MAX and (not source.polls or queue_wait_s > QUEUE_WAIT_LONG_S):
