@@ -50,6 +50,15 @@ def on_thread(ctx: Context, out: str) -> None:
     done(state, out)
 
 
+@worker.job(timeout="5m", attempts=3, isolate=True)
+def in_child(ctx: Context, out: str) -> None:
+    state = begun(ctx)
+    while state["next"] < STEPS:
+        ctx.stopping.wait(STEP_S)
+        step(ctx, state)
+    done(state, out)
+
+
 @worker.job(timeout="5m", attempts=3)
 async def on_loop(ctx: Context, out: str) -> None:
     state = begun(ctx)
@@ -109,7 +118,7 @@ def told(worker: WorkerProcess, words: str) -> list[int]:
     return [int(message.removeprefix(words)) for message in messages if message.startswith(words)]
 
 
-@pytest.mark.parametrize("job", ["on_thread", "on_loop"])
+@pytest.mark.parametrize("job", ["on_thread", "on_loop", "in_child"])
 def test_a_job_longer_than_any_worker_hops_on_and_ends_with_the_right_sum(
     sqs: Sqs, app: Path, stack: ExitStack, job: str
 ) -> None:

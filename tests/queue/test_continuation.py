@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,3 +189,12 @@ def test_a_buried_copy_has_its_state_inside_and_all_its_attempts_again() -> None
     assert ERROR_ATTRIBUTE in copy.attributes
     assert back is not None
     assert (back.body, back.state, back.attempts_before) == ('{"key": 1}', '{"page":3}', 0)
+
+
+def test_the_example_of_the_page_is_what_is_sent() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "wire-format.md").read_text(encoding="utf-8")
+
+    copy = copy_of(message('{"pages": 300}'), attempts=0, state='{"page":90}')
+
+    assert f"```\n{copy.body}\n```" in page
+    assert f"`forebay.checkpoint` = {copy.attributes[CHECKPOINT_ATTRIBUTE].value}:" in page

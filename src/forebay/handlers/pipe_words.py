@@ -50,6 +50,7 @@ def attempts_said(attempts: Sequence[Attempt], *, now: float) -> tuple[Header, b
                 "job": attempt.job,
                 "limit_s": attempt.limit_s,
                 "batch": attempt.batch,
+                "ordinal": attempt.ordinal,
                 "signals": signals_said(attempt.signals, now=now),
                 "body": len(body),
                 "message": [
@@ -92,7 +93,7 @@ def attempts_heard(header: Header, tail: bytes, *, now: float, signals: Callable
         )
         own = signals(said["n"])
         raise_signals(own, said["signals"], now=now)
-        heard.append(Attempt(said["n"], said["job"], message, said["limit_s"], own, said["batch"]))
+        heard.append(Attempt(said["n"], said["job"], message, said["limit_s"], own, said["batch"], said["ordinal"]))
     return heard
 
 
