@@ -97,7 +97,7 @@ def test_a_program_that_a_child_cannot_import_is_told_of_and_tried_again_after_p
     told = words.reported("child.failed", 3)
     has_ended = executor.close(wait_s=PATIENCE_S)
 
-    assert {fields["error"] for fields in told} == {"RuntimeError"}
+    assert {fields["error"] for fields in told} == {"RuntimeError: no database"}
     assert told[0]["frames"] == "broken_jobs.py:3 <module>"
     assert "RuntimeError: no database" in told[0]["traceback"]
     assert told[0]["retry_in_s"] <= 1.0 < told[2]["retry_in_s"], "the second round waits longer"

@@ -28,7 +28,7 @@ from forebay.handlers.child_link import ParentLink
 from forebay.handlers.child_output import Output, send_output
 from forebay.handlers.crash_board import BOARD_BYTES, CrashBoard
 from forebay.handlers.executor import Executor
-from forebay.handlers.failure import outcome_of
+from forebay.handlers.failure import outcome_of, reason_text
 from forebay.handlers.frames import without_ours
 from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.on_loop import LoopExecutor
@@ -109,9 +109,9 @@ def _tell_unusable(link: ParentLink, error: BaseException) -> None:
     outcome = outcome_of(error)
     frames = outcome.frames if isinstance(outcome, Failed) else ()
     told = "".join(traceback.format_exception(error))
-    link.send(
-        {"t": "unusable", "error": type(error).__qualname__, "frames": " > ".join(frames), "traceback": told[-16_000:]}
-    )
+    # No job has come yet, so the words can hold nothing of one.
+    words = f"{type(error).__qualname__}: {reason_text(error)}".removesuffix(": ")
+    link.send({"t": "unusable", "error": words, "frames": " > ".join(frames), "traceback": told[-16_000:]})
 
 
 def _users_part(error: BaseException) -> BaseException:

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from forebay import platform
-from forebay.api.locating import whereabouts
+from forebay.api.locating import CHILD, whereabouts
 from forebay.handlers.children import Report
 from forebay.handlers.placing import Plan
 from forebay.handlers.registry import Registry, Runs
@@ -28,8 +28,6 @@ from forebay.worker.inbox import soon_on_this_loop
 
 if TYPE_CHECKING:
     from forebay.api.worker import Worker
-
-MODULE = "forebay.api.child"
 
 
 def isolated_children(registry: Registry, *, cores: int) -> int:
@@ -69,7 +67,7 @@ def plans(worker: Worker, registry: Registry, settings: WorkerSettings, queues: 
         "output": {"level": logging.getLogger().level, "takes_prints": print_out is not None},
     }
     return [
-        Plan(kinds, children, slots, MODULE, {**hello, "kinds": kinds, "slots": slots}, print_out)
+        Plan(kinds, children, slots, CHILD, {**hello, "kinds": kinds, "slots": slots}, print_out)
         for kinds, children, slots in wanted
     ]
 

@@ -24,6 +24,9 @@ from forebay.errors import SettingsError, TargetError
 if TYPE_CHECKING:
     from forebay.api.worker import Worker
 
+CHILD = "forebay.api.child"
+"""What a child runs, with `python -m`."""
+
 MAIN = "__forebay_main__"
 """The name of the program's own module in a child."""
 
@@ -81,6 +84,12 @@ def _main(module: ModuleType, attribute: str) -> Whereabouts | None:
     if not isinstance(path, str) or not os.path.isfile(path):
         return None  # An interactive session, `python -c` or standard input: there is no file to run again.
     return Whereabouts(None, os.path.abspath(path), is_main=True, attribute=attribute)
+
+
+def is_import_of_a_child() -> bool:
+    """Say whether this process is a child that imports the program at the moment."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and spec.name == CHILD
 
 
 def found_again(where: Whereabouts) -> Worker:

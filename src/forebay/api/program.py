@@ -30,6 +30,7 @@ def run_program(worker: Worker) -> NoReturn:
     from forebay import platform
     from forebay.api.run import LEAVE_MAX_S, run_worker
 
+    _check_that_this_is_no_child(worker)
     _check_that_the_process_is_ours(worker)
     try:
         options = options_of(worker)
@@ -40,6 +41,16 @@ def run_program(worker: Worker) -> NoReturn:
         status = _REFUSED if isinstance(error, QueueError) else _USAGE_ERROR
         import_module("forebay.cli.console").complain(str(error), status=status)
     raise SystemExit(status)
+
+
+def _check_that_this_is_no_child(worker: Worker) -> None:
+    from forebay.api.locating import is_import_of_a_child
+
+    if is_import_of_a_child():
+        raise SettingsError(
+            f"worker {worker.name!r} is run where a child process imports the program: put what runs it under "
+            '`if __name__ == "__main__":`'
+        )
 
 
 def _check_that_the_process_is_ours(worker: Worker) -> None:
@@ -57,6 +68,7 @@ async def serve_within(worker: Worker, stop: Stop | None) -> int:
     """Work until `stop` is set, and return the exit status."""
     from forebay.api.run import serve_worker
 
+    _check_that_this_is_no_child(worker)
     return await serve_worker(worker, options_of(worker), stop=stop)
 
 

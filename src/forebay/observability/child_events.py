@@ -35,7 +35,7 @@ CHILDREN = (
         {
             **_PROCESS,
             **_DEATH,
-            "error": "the exception that importing the program or its start hooks raised, or the system's word",
+            "error": "what importing the program or its start hooks raised, in its own words, or the system's word",
             "frames": "where it was raised: file:line function, innermost last",
             "traceback": "the whole traceback; it comes before any job, so it holds nothing of one",
             "stack": "where its code stood when it died: file:line function, innermost last",
