@@ -50,7 +50,7 @@ def test_a_child_is_replaced_after_its_number_of_jobs() -> None:
         told = at_work.words.reported("child.replaced", 3)
 
     assert [processes.count(one) for one in dict.fromkeys(processes)] == [2, 2, 2]
-    assert [fields["reason"] for fields in told] == ["jobs"] * 3
+    assert [fields["reason"] for fields in told] == ["recycle"] * 3
 
 
 def test_a_child_that_grows_is_replaced_before_it_reaches_its_ceiling() -> None:
@@ -63,7 +63,7 @@ def test_a_child_that_grows_is_replaced_before_it_reaches_its_ceiling() -> None:
         told = at_work.words.reported("child.replaced")
 
     assert set(outcomes.values()) == {SUCCEEDED}
-    assert told[0]["reason"] == "memory"
+    assert told[0]["reason"] == "growth"
     assert told[0]["grown_bytes"] > 32 * 1024 * 1024
 
 

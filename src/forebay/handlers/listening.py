@@ -68,12 +68,13 @@ class Listening:
         with self._lock:
             ended, self._ended = self._ended, []
             room = self._placing.room
-        if ended:
-            self.deliver.ended(ended)
+        # The room first: an end frees a place, and whoever hears of it must not fill one that has died.
         if room != self._room_told:
             self._room_told = room
             for runs in self._placing.plan.kinds:
                 self.deliver.room(runs, room)
+        if ended:
+            self.deliver.ended(ended)
 
     def _log(self, child: Child, header: Header) -> None:
         said = header["record"]
@@ -119,9 +120,11 @@ class Listening:
         grown_bytes = self._grown_bytes(child, own_bytes)
         limit_bytes = min((limit for job in jobs if (limit := self._placing.registry[job].memory_bytes)), default=None)
         if child.is_last_job:
-            fields["reason"] = "jobs"
-        elif limit_bytes is not None and (child.is_out_of_memory or grown_bytes > limit_bytes / 2):
-            fields |= {"reason": "memory", "grown_bytes": grown_bytes}
+            fields["reason"] = "recycle"
+        elif limit_bytes is not None and child.is_out_of_memory:
+            fields["reason"] = "memory refused"
+        elif limit_bytes is not None and grown_bytes > limit_bytes / 2:
+            fields |= {"reason": "growth", "grown_bytes": grown_bytes}
         else:
             return
         self._keeper.retire(child, within_s=RETIRE_S)

@@ -21,7 +21,7 @@ from forebay.handlers.listening import Listening
 from forebay.handlers.pipe_words import signals_said
 from forebay.handlers.placing import Placing, Plan
 from forebay.handlers.registry import Registry
-from forebay.model import Attempt, Interrupted, Outcome, TimedOut
+from forebay.model import Attempt, Interrupted
 
 OBEY_S = 0.8
 """How long isolated code gets to end after an interrupt: less than the engine waits for it (`worker.drain.OBEY_S`)."""
@@ -63,7 +63,7 @@ class ProcessExecutor:
         with self._lock:
             child = self._placing.child_of(number)
             if child is None:
-                self._end_waiting(self._placing.take_back(number), because_of_limit=because_of_limit)
+                self._end_waiting(self._placing.take_back(number))
             elif self._plan.is_isolated:
                 self._end_isolated(child, number, because_of_limit=because_of_limit)
             else:
@@ -81,13 +81,10 @@ class ProcessExecutor:
             self._placing.send(child, {"t": "interrupt", "n": number, "because_of_limit": False})
             self._keeper.wake()
 
-    def _end_waiting(self, attempts: Sequence[Attempt], *, because_of_limit: bool) -> None:
-        ended: list[Ended] = []
-        for attempt in attempts:
-            outcome: Outcome = TimedOut(attempt.limit_s) if because_of_limit else Interrupted()
-            ended.append(Ended(attempt.number, outcome, 0.0))
-        if ended:
-            self._deliver.ended(ended)
+    def _end_waiting(self, attempts: Sequence[Attempt]) -> None:
+        """End what no child has begun. Nothing can be held against it, not even a limit that passed meanwhile."""
+        if attempts:
+            self._deliver.ended([Ended(attempt.number, Interrupted(), 0.0) for attempt in attempts])
 
     def notify(self, attempt: Attempt) -> None:
         with self._lock:
@@ -126,7 +123,7 @@ class ProcessExecutor:
     def close(self, *, wait_s: float) -> bool:
         with self._lock:
             self._closing = True
-            self._end_waiting(self._placing.take_back(), because_of_limit=False)
+            self._end_waiting(self._placing.take_back())
             for child in self._keeper.children:
                 child.verdict = child.verdict or "interrupt"
         return self._keeper.close(wait_s=wait_s)

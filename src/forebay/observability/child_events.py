@@ -46,11 +46,11 @@ CHILDREN = (
     EventKind(
         "child.replaced",
         Level.INFO,
-        "Child process {process_id} is replaced after {jobs} jobs: its {reason}[ grew by {grown_bytes} bytes]",
+        "Child process {process_id} is replaced ({reason}), jobs done: {jobs}[; it has grown by {grown_bytes} bytes]",
         {
             **_PROCESS,
             "jobs": "how many jobs it has done",
-            "reason": "memory (it grew by more than half of its job's limit, or was refused some) or jobs",
+            "reason": "growth (by more than half of its job's memory limit), memory refused, or recycle",
             "grown_bytes": "how much it has grown since its first job, in bytes",
         },
     ),
