@@ -23,15 +23,19 @@ def job(name: str, **arguments: object) -> Mapping[str, Any]:
 
 
 def forebay(
-    *options: str, name: str = "Forebay", template: Mapping[str, Any] | None = None, python: str = sys.executable
+    *options: str,
+    name: str = "Forebay",
+    template: Mapping[str, Any] | None = None,
+    python: str = sys.executable,
+    target: str = "benchmarks.jobs",
 ) -> Contestant:
-    """Return `forebay run` of `benchmarks.jobs` with the shipped log settings, as JSON."""
+    """Return `forebay run` of `target` with the shipped log settings, as JSON."""
     command = (
         python,
         "-m",
         "forebay.cli.main",
         "run",
-        "benchmarks.jobs",
+        target,
         "--queue",
         "{url}",
         "--log",

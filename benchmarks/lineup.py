@@ -124,6 +124,15 @@ def add_celery(field: Field) -> None:
     field.add("Celery as it comes", worker, sender, jobs=60)
 
 
+def add_celery_threads(field: Field) -> None:
+    programs = field.environment("celery", ["celery[sqs]"], ["celery", "kombu"])
+    if programs is not None:
+        command = [str(programs / "celery"), "-A", "celery_app", "worker", "--loglevel", "INFO", "-P", "threads"]
+        sender = [str(programs / "python"), "celery_app.py", "send"]
+        name = "Celery, 10 threads, prefetch 32, polls every 50 ms"
+        field.add(name, [*command, "--concurrency", "10"], sender, jobs=600, prefetch=32, polling_interval=0.05)
+
+
 def add_dramatiq(field: Field) -> None:
     programs = field.environment("dramatiq", ["dramatiq-sqs"], ["dramatiq", "dramatiq-sqs"])
     if programs is not None:
@@ -158,6 +167,7 @@ ADDERS: tuple[Callable[[Field], None], ...] = (
     add_boto3,
     add_aws_sqs_consumer,
     add_celery,
+    add_celery_threads,
     add_dramatiq,
     add_taskiq,
     add_sqs_consumer,

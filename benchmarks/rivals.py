@@ -21,6 +21,7 @@ from benchmarks.drain import Contestant, environment_of
 from benchmarks.environments import find_python, full_version
 from benchmarks.lineup import ADDERS, FANFERRO, FAST, PLAIN, Entry, Field, forebays
 from benchmarks.machine import HOME, described, pin_this_process
+from benchmarks.places import THREADS, isolated, on_threads
 from benchmarks.report import Figure, Results, Table
 from benchmarks.server import Server
 from benchmarks.speed import COLUMNS, LATENCY_S, Runs, rounds_of, rows_of, times
@@ -99,6 +100,38 @@ def all_of_them(
             results.add(None, Figure(name, ratio, " ×", entry.at_least, at_least=True))
 
 
+def executors(
+    server: Server, field: Field, entries: Sequence[Entry], results: Results, *, rounds: int, share: float
+) -> None:
+    """Blocking no-op jobs: threads and child processes, beside Celery's and Dramatiq's."""
+    python = forebays(field, 0)[0].command[0]
+    ours = [on_threads(python=python), isolated(python=python)]
+    rivals = [one for one in entries if one.contestant.name.startswith(("Celery, ", "Dramatiq"))]
+    contestants = [*ours, *(entry.contestant for entry in rivals)]
+    jobs = [int(10_000 * share)] * len(ours) + [max(20, int(entry.jobs * share)) for entry in rivals]
+    runs = rounds_of(contestants, server, jobs=jobs, rounds=rounds)
+    columns = tuple(column.replace("Forebay's", f"{THREADS}'s") for column in COLUMNS)
+    note = "Jobs are plain functions. Every worker, with its threads and processes, has one core."
+    results.add(
+        Table(f"Blocking no-op jobs, {rounds} rounds by turns", columns, rows_of(contestants, runs, THREADS), note)
+    )
+    for mine in ours:
+        ratios = {entry.contestant.name: times(runs, mine.name, entry.contestant.name) for entry in rivals}
+        known = {name: ratio for name, ratio in ratios.items() if not math.isnan(ratio)}
+        best = min(known, key=lambda name: known[name], default="nobody")
+        results.add(
+            None,
+            Figure(
+                f"jobs/s of {mine.name}, of the best of Celery and Dramatiq",
+                known.get(best, math.nan),
+                " ×",
+                5,
+                at_least=True,
+                beside=best,
+            ),
+        )
+
+
 def _columns() -> Sequence[str]:
     return tuple(column.replace("Forebay's", "Forebay [fast]'s") for column in COLUMNS)
 
@@ -110,7 +143,7 @@ def _beside_fanferro(name: str, runs: Runs, ours: str, rivals: Sequence[Contesta
     return Figure(name, min(known, default=math.nan), " ×", limit, at_least=True, beside="its fastest row")
 
 
-PARTS: Mapping[str, Callable[..., None]] = {"near": near, "far": far, "all": all_of_them}
+PARTS: Mapping[str, Callable[..., None]] = {"near": near, "far": far, "all": all_of_them, "executors": executors}
 
 
 def main(arguments: Sequence[str]) -> int:

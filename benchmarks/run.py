@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks import local_polls, local_server, page, quiet, speed
+from benchmarks import calling, local_polls, local_server, page, places, producing, quiet, speed
 from benchmarks.drain import RunFailed
 from benchmarks.machine import HOME, REPOSITORY, described, pin_this_process, versions
 from benchmarks.report import Results, write_between_marks
@@ -28,6 +28,10 @@ MEASURES: dict[str, Callable[..., Any]] = {
     "start": quiet.start,
     "idle": quiet.idle,
     "in-flight": speed.in_flight,
+    "places": places.places,
+    "crash": places.crash,
+    "calling": calling.calling,
+    "producing": producing.producing,
     "local-server": local_server.capacity,
     "idle-polls": local_polls.idle_polls,
     "page": page.page_updates,
