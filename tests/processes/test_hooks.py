@@ -135,3 +135,52 @@ def test_a_stop_hook_that_does_not_end_keeps_the_worker_for_the_drain_and_no_lon
 
         assert worker.wait() == 0, worker.errors
     assert [line["error"] for line in worker.events("hook.failed")] == ["TimeoutError"]
+
+
+def test_in_a_worker_of_isolated_jobs_everything_of_the_users_runs_in_the_child(sqs: Sqs, tmp_path: Path) -> None:
+    code = SHOP.replace("@worker.job\n", "@worker.job(isolate=True, slots=1)\n")
+    code = code.replace('"on_control_loop": threading.current_thread() is control', '"pid": os.getpid()')
+    (tmp_path / "jobs.py").write_text(f"import os\n{code}")
+    queue = sqs.queue()
+    sqs.send(queue, {}, job="on_thread")
+    sqs.send(queue, {}, job="on_loop")
+    with running(sqs, [queue], "--exit-when-empty", "--slots", "1", target="jobs", folder=tmp_path) as worker:
+        assert worker.wait() == 0, worker.errors
+
+    lines = [line for line in worker.events("log") if line["logger"] == "shop"]
+    by_process: dict[int, list[str]] = {}
+    for line in lines:
+        by_process.setdefault(line["pid"], []).append(line["message"])
+    assert worker.process.pid not in by_process
+    attempt = ["before", "dependency", "asynchronous dependency", "handler", "clean-up", "after"]
+    assert (
+        sum(notes == ["db opens", "warm up", *attempt, *attempt, "flush", "db closes"] for notes in by_process.values())
+        == 1
+    )
+    assert_exact(worker.ledger)
+
+
+def test_an_isolated_batch_is_one_call_in_a_child(sqs: Sqs, tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(
+        """
+import logging, os
+from forebay import Batch, Reject, Worker
+
+worker = Worker("ingest")
+
+@worker.batch(size=3, linger="1s", isolate=True, slots=3, attempts=1)
+def ingest(items: Batch[int]) -> None:
+    logging.getLogger("shop").warning("batch", extra={"pid": os.getpid(), "sum": sum(items)})
+    items.fail(0, Reject("this one"))
+"""
+    )
+    queue = sqs.queue(dead_letter=sqs.queue())
+    sqs.send(queue, 1, 2, 3, job="ingest")
+    with running(sqs, [queue], "--exit-when-empty", target="jobs", folder=tmp_path) as worker:
+        assert worker.wait() == 0, worker.errors
+
+    batches = [line for line in worker.events("log") if line["message"] == "batch"]
+    assert sum(line["sum"] for line in batches) == 6
+    assert all(line["pid"] != worker.process.pid for line in batches)
+    assert worker.ledger["buried"] == len(batches)
+    assert_exact(worker.ledger)

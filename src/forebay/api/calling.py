@@ -30,43 +30,49 @@ def calling(
     shared = surroundings.lifespan.shared
     around = surroundings.around(signature.name, signature.dependencies)
     is_coroutine = inspect.iscoroutinefunction(function)
-    if not is_coroutine:
-        function = checked(signature.name, function)
-
     if around is not None:
+        whole = function if is_coroutine else checked(signature.name, function)
         enter = around.on_loop if is_coroutine else around.on_thread
         wants_context = signature.wants_context
 
         def call_surrounded(attempt: Attempt) -> Any:
             ctx = Context(attempt, shared)
             first = (ctx,) if wants_context else ()
-            return enter(ctx, lambda: decode(attempt.message), lambda arguments: function(*first, **arguments))
+            return enter(ctx, lambda: decode(attempt.message), lambda arguments: whole(*first, **arguments))
 
         return call_surrounded
 
     if signature.wants_context:
 
-        def call_with_context(attempt: Attempt) -> Any:
+        def call(attempt: Attempt) -> Any:
             return function(Context(attempt, shared), **decode(attempt.message))
+    else:
 
-        return call_with_context
+        def call(attempt: Attempt) -> Any:
+            return function(**decode(attempt.message))
 
-    def call(attempt: Attempt) -> Any:
-        return function(**decode(attempt.message))
+    if is_coroutine:
+        return call
 
-    return call
+    def call_on_thread(attempt: Attempt) -> None:
+        _check(signature.name, call(attempt))
+
+    return call_on_thread
 
 
 def checked(job: str, function: Callable[..., Any]) -> Callable[..., None]:
     """Return a plain function whose result is looked at: a coroutine has been forgotten by its author."""
 
-    def call_on_thread(*args: Any, **kwargs: Any) -> None:
-        result = function(*args, **kwargs)
-        if isinstance(result, CoroutineType):
-            result.close()
-            raise JobError(
-                f"job {job!r} is a `def` that returned a coroutine, which nobody awaits: "
-                "make it (or the decorator around it) `async def`"
-            )
+    def call(*args: Any, **kwargs: Any) -> None:
+        _check(job, function(*args, **kwargs))
 
-    return call_on_thread
+    return call
+
+
+def _check(job: str, result: object) -> None:
+    if isinstance(result, CoroutineType):
+        result.close()
+        raise JobError(
+            f"job {job!r} is a `def` that returned a coroutine, which nobody awaits: "
+            "make it (or the decorator around it) `async def`"
+        )
