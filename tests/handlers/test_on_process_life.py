@@ -209,6 +209,7 @@ def test_where_the_code_of_an_attempt_stands_is_asked_for_and_told() -> None:
 
         assert any(place.endswith(" plain_waits") for place in stack)
         assert at_work.executor.stack_of(99) == ()
+        at_work.executor.interrupt(1, because_of_limit=False)
 
 
 def test_records_of_the_children_are_not_made_below_the_level_of_the_worker() -> None:

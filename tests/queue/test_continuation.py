@@ -197,4 +197,6 @@ def test_the_example_of_the_page_is_what_is_sent() -> None:
     copy = copy_of(message('{"pages": 300}'), attempts=0, state='{"page":90}')
 
     assert f"```\n{copy.body}\n```" in page
-    assert f"`forebay.checkpoint` = {copy.attributes[CHECKPOINT_ATTRIBUTE].value}:" in page
+    cut = copy.attributes[CHECKPOINT_ATTRIBUTE].value
+    assert isinstance(cut, str)
+    assert f"`forebay.checkpoint` = {cut}:" in page
