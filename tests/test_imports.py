@@ -29,6 +29,8 @@ HEAVY = (
     "boto3",
     "botocore",
     "click",
+    "django",
+    "django_tasks",
     "httpx",
     "orjson",
     "pydantic",
@@ -36,6 +38,7 @@ HEAVY = (
     "trio",
     "typer",
     "uvloop",
+    "watchfiles",
 )
 """Libraries that `import forebay` must leave alone, whether installed or not."""
 

@@ -14,6 +14,7 @@ from forebay import (
     EventBridgeEvent,
     Job,
     Message,
+    NotAllSent,
     Queue,
     Reject,
     RetryLater,
@@ -22,6 +23,7 @@ from forebay import (
     Sending,
     SnsNotification,
     Worker,
+    aenqueue_many,
     enqueue_many,
 )
 from forebay.testing import AttemptResult, WorkerClient
@@ -90,6 +92,19 @@ def synchronous(ctx: Context) -> None:
     assert_type(raw_text("a"), int)
     assert_type(enqueue_many(thumbnail.call(key=key) for key in ("a", "b")), list[str])
     Queue("https://sqs.eu-west-1.amazonaws.com/1/thumbnails").enqueue("thumbnail", key="a.png")
+    moment = datetime.now(UTC) + timedelta(minutes=1)
+    assert_type(thumbnail.options(at=moment, attributes={"tenant": "x", "size": 3, "raw": b"x"}).call("a"), Call)
+    assert_type(Queue("shop").options(group="g", dedupe="d").enqueue("thumbnail", key="a.png"), str)
+
+
+async def many(calls: AsyncIterator[Call]) -> None:
+    try:
+        assert_type(await aenqueue_many(calls), list[str])
+        assert_type(await aenqueue_many([thumbnail.call("a")]), list[str])
+    except NotAllSent as error:
+        assert_type(error.failures[0].call, Call)
+        assert_type(error.failures[0].index, int)
+        assert_type(error.ids[0], str | None)
 
 
 whole: Callable[[Context, str, int], Coroutine[Any, Any, None]] = thumbnail

@@ -124,15 +124,17 @@ class _Group:
         """Where its calls stand in the chunk."""
         self.messages: list[Outgoing] = []
         self.answers: Sequence[Sent] = ()
+        self._has_failed = False
 
     def refuse(self, fault: Fault) -> None:
         """Say that the whole of it failed: it is reported, and nothing more is sent."""
+        self._has_failed = True
         self.answers = [Sent(None, fault)] + [Sent(None, NOT_TRIED)] * (len(self.messages) - 1)
 
     @property
     def has_ended_the_sending(self) -> bool:
         faults = [sent.fault for sent in self.answers if sent.fault is not None]
-        return bool(faults) and (self.keeps_order or any(fault.code == NOT_TRIED.code for fault in faults))
+        return self._has_failed or (bool(faults) and (self.keeps_order or NOT_TRIED in faults))
 
 
 class _Shipment:

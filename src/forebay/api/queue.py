@@ -20,7 +20,7 @@ from forebay.api.first_use import loaded
 from forebay.api.sending import Sender, SqsSender, is_caught, sqs_sender
 from forebay.errors import Fault, FaultKind, JobError, QueueError, SettingsError
 from forebay.model import JOB_ATTRIBUTE, MessageAttribute, hot_value
-from forebay.queue.contents import problem
+from forebay.queue.contents import problem_of_body
 from forebay.queue.port import Outgoing, Sent, is_fifo
 
 NAME_MAX = 200
@@ -106,7 +106,7 @@ def call_of(job: str, queue: Queue, body: str, delivery: Delivery, around: tuple
     """Return the call as a message. Raises `JobError` when SQS would not take it."""
     attributes = _naming(job) if not delivery.attributes else {**_naming(job), **delivery.attributes}
     message = Outgoing(body, attributes, delivery.wait_s(), delivery.group, delivery.dedupe)
-    fault = problem(message)
+    fault = problem_of_body(message)  # Its name has been checked, and what its delivery wishes.
     if fault is not None:
         remedy = ". Put the large part into S3 and send its key" if fault.code == "MessageTooLong" else ""
         raise JobError(f"job {job!r} cannot be sent: {fault}{remedy}")

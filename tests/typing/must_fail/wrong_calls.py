@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forebay import Batch, Context, Depends, EventBridgeEvent, S3Event, SnsNotification, Worker
+from forebay import Batch, Context, Depends, EventBridgeEvent, Queue, S3Event, SnsNotification, Worker, enqueue_many
 from forebay.testing import WorkerClient
 
 worker = Worker("thumbnails")
@@ -37,6 +37,11 @@ def synchronous(ctx: Context) -> None:
     thumbnail.call(1)  # error
     thumbnail.options(delay="5m", grup="t1")  # error
     thumbnail.options(delay=[5]).call(key="a")  # error
+    thumbnail.options(at="tomorrow").call(key="a")  # error
+    thumbnail.options(attributes={"tenant": None}).call(key="a")  # error
+    Queue("shop").options(grup="t1")  # error
+    Queue("shop").call(5)  # error
+    enqueue_many(["a"])  # error
     blocking.enqueue("3")  # error
     blocking.enqueue(ctx, 3)  # error
     blocking(ctx, 3)  # error
