@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.processes.harness import Sqs, WorkerProcess, assert_exact, running
+from tests.processes.harness import (
+    KEYS,
+    PATIENCE_S,
+    Sqs,
+    WorkerProcess,
+    assert_exact,
+    clean_environment,
+    running,
+)
 
 pytestmark = pytest.mark.processes
 
@@ -184,3 +194,66 @@ def ingest(items: Batch[int]) -> None:
     assert all(line["pid"] != worker.process.pid for line in batches)
     assert worker.ledger["buried"] == len(batches)
     assert_exact(worker.ledger)
+
+
+EMBEDDED = """
+import asyncio, logging, sys
+from collections.abc import AsyncIterator
+from forebay import Context, Worker
+
+logging.basicConfig(level=logging.ERROR, format="LOGGED %(message)s")
+worker = Worker("shop")
+log = []
+stop = asyncio.Event()
+
+@worker.on_start
+async def loop_of_handlers() -> AsyncIterator[asyncio.AbstractEventLoop]:
+    log.append("start")
+    yield asyncio.get_running_loop()
+    log.append("stop")
+
+if "broken" in sys.argv:
+    @worker.on_start
+    def broken() -> None:
+        raise ConnectionError("the program's own")
+
+async def main():
+    own = asyncio.get_running_loop()
+
+    @worker.job
+    async def work(ctx: Context) -> None:
+        assert ctx.shared(asyncio.AbstractEventLoop) is asyncio.get_running_loop() is not own
+        log.append("work")
+        own.call_soon_threadsafe(stop.set)
+
+    for _ in range(1 if "broken" in sys.argv else 2):
+        stop.clear()
+        await work.aenqueue()
+        status = await worker.serve(stop=stop)
+        print(status, log)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("", "0 ['start', 'work', 'stop']\n0 ['start', 'work', 'stop', 'start', 'work', 'stop']\n"),
+        ("broken", "1 ['start', 'stop']\n"),
+    ],
+)
+def test_hooks_run_inside_of_another_program_too(sqs: Sqs, tmp_path: Path, argument: str, told: str) -> None:
+    """The second run of the same worker begins anew; a traceback goes to the program's own log."""
+    (tmp_path / "program.py").write_text(EMBEDDED)
+    environment = {
+        **clean_environment(), **KEYS, "AWS_ENDPOINT_URL_SQS": sqs.endpoint, "FOREBAY_QUEUE_URL": sqs.queue(),
+    }  # fmt: skip
+    answer = subprocess.run(
+        [sys.executable, "program.py", argument], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+
+    assert answer.stdout == told, answer.stderr
+    assert ("LOGGED start hook 'broken' raised\nTraceback" in answer.stderr) == bool(argument)
+    assert ("ConnectionError: the program's own" in answer.stderr) == bool(argument)

@@ -47,6 +47,8 @@ class Hosting:
         self._clock = clock
         self._show = show
         self._stopped_at: float | None = None
+        self._deciding = threading.Lock()
+        self._is_given_up = False
 
     def heard_by(self, watch: Watch) -> Watch:
         """Return `watch`, with the first request to stop noted for the time that stop hooks get."""
@@ -58,13 +60,14 @@ class Hosting:
 
     async def start_or_exit(self, watch: Watch, health: HealthState) -> Exit | None:
         """Run the start hooks, or say how the run ends without having received anything."""
+        self._lifespan.check_idle()
         if not self._lifespan.is_needed:
             self._lifespan.start(self._loop)
             return None
 
         async def begin() -> Exit | None:
             try:
-                await self._while_alive(health, partial(self._lifespan.start, self._loop))
+                await self._while_alive(health, self._start_or_undo)
             except HookFailed as failed:
                 for one in (failed, *failed.also):
                     self._tell(one)
@@ -73,8 +76,21 @@ class Hosting:
             return None
 
         ended = await unless_stopped(watch, begin)
+        if not isinstance(ended, str):
+            return ended
         # A hook cannot be stopped from outside: whoever was asked to stop leaves without it.
-        return Exit(0, ended, code_still_runs=True) if isinstance(ended, str) else ended
+        with self._deciding:
+            self._is_given_up = True
+        return Exit(0, ended, code_still_runs=True)
+
+    def _start_or_undo(self) -> None:
+        """Run the start hooks, and the stop hooks after them if nobody has waited: a program may outlive its worker."""
+        self._lifespan.start(self._loop)
+        with self._deciding:
+            if not self._is_given_up:
+                return
+        self._lifespan.stop()
+        self._loop.close(wait_s=HOOKS_END_S)
 
     async def stop(self, watch: Watch, health: HealthState, *, drain_s: float) -> None:
         """Run the stop hooks, for no longer than there is time."""

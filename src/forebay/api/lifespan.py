@@ -133,13 +133,17 @@ class Lifespan:
             )
         self._declare(hook)
 
+    def check_idle(self) -> None:
+        """Raise `JobError` when the worker runs in this process already."""
+        if self._loop is not None:
+            raise JobError("this worker runs in this process already, and its start hooks run once in a process")
+
     def start(self, loop: LoopThread) -> None:
         """Run the start hooks, blocking this thread. Raises `HookFailed`; what had been started is undone then.
 
         Not for the control loop's thread, nor for the handlers'.
         """
-        if self._loop is not None:
-            raise JobError("this worker runs in this process already, and its start hooks run once in a process")
+        self.check_idle()
         self._loop = loop
         for hook in self._hooks:
             turn = _Turn(hook, self._overrides.get(hook.function, hook.function), loop)
