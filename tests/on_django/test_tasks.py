@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from tests.api.calling import CANARY, message
 from tests.on_django.declared import done
 
 from forebay import Worker
-from forebay.django.framework import TaskResultStatus, task_finished, task_started
+from forebay.django import SqsBackend
+from forebay.django.backend import OPTIONS
+from forebay.django.framework import TaskResultStatus, task_backends, task_finished, task_started
 from forebay.django.tasks import built_worker
 from forebay.handlers.registry import Unroutable
 from forebay.model import SUCCEEDED, Failed, Postponed, Rejected
@@ -111,11 +114,18 @@ def test_the_worker_works_all_queues_of_its_backends() -> None:
 
 @pytest.mark.parametrize(
     ("environment", "told"),
-    [({}, "set DJANGO_SETTINGS_MODULE=mysite.settings"), ({"DJANGO_SETTINGS_MODULE": "nowhere"}, "No module named")],
+    [
+        ({}, "set DJANGO_SETTINGS_MODULE=mysite.settings"),
+        ({"DJANGO_SETTINGS_MODULE": "nowhere"}, "No module named"),
+        ({"DJANGO_SETTINGS_MODULE": "broken"}, "module 'os' has no attribute 'nothing'"),
+        ({"DJANGO_SETTINGS_MODULE": "without"}, "TASKS in the settings names no forebay.django.SqsBackend"),
+    ],
 )
 def test_a_project_that_cannot_be_set_up_is_told_in_words(
     tmp_path: Path, environment: dict[str, str], told: str
 ) -> None:
+    (tmp_path / "broken.py").write_text("import os\nos.nothing\n", encoding="utf-8")
+    (tmp_path / "without.py").write_text("SECRET_KEY = 'x'\n", encoding="utf-8")
     done_ = subprocess.run(
         [sys.executable, "-m", "forebay.cli.main", "run", "forebay.django:worker"],
         cwd=tmp_path,
@@ -128,3 +138,16 @@ def test_a_project_that_cannot_be_set_up_is_told_in_words(
 
     assert done_.returncode == 2
     assert told in done_.stderr
+
+
+def test_the_page_on_django_names_options_that_there_are() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "django.md").read_text(encoding="utf-8")
+    (settings,) = re.findall(r"```python\n(TASKS = .*?)```", page, re.DOTALL)
+    read: dict[str, Any] = {}
+    exec(settings, read)
+
+    with override_settings(TASKS=read["TASKS"]):
+        backend = task_backends["default"]
+        assert isinstance(backend, SqsBackend)
+        assert backend.address_of("mail").startswith("https://sqs.")
+        assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(OPTIONS)

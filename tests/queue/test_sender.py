@@ -291,6 +291,33 @@ def test_a_forked_child_sends_over_connections_of_its_own(local: InThread[SqsSer
     assert visible(local, url) == 3
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+async def test_a_child_that_is_forked_from_a_running_loop_sends_from_a_loop_of_its_own(
+    local: InThread[SqsServer],
+) -> None:
+    """Servers fork wherever they stand: the child has its parent's loop in memory and must leave it alone."""
+    producer, url = producer_of(local)
+    await producer.asend([Outgoing("before")])
+
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            asyncio.events._set_running_loop(None)  # type: ignore[attr-defined, unused-ignore]  # as uvicorn's children do
+            of_the_loop = asyncio.run(producer.asend([Outgoing("in the child")]))[0].fault
+            of_a_thread = producer.send([Outgoing("in the child's thread")])[0].fault
+            status = 0 if of_the_loop is None and of_a_thread is None else 2
+        finally:
+            os._exit(status)
+    _, ended = await asyncio.to_thread(os.waitpid, child, 0)
+    (after,) = await producer.asend([Outgoing("after")])
+
+    assert os.waitstatus_to_exitcode(ended) == 0
+    assert after.fault is None
+    assert visible(local, url) == 4
+
+
 def test_a_thread_is_told_what_went_wrong(local: InThread[SqsServer]) -> None:
     producer, _ = producer_of(local)
     local.call(lambda service: service.chaos.add(ChaosRule(effect=Effect.DENY)))

@@ -83,7 +83,9 @@ def _named(module: ModuleType, attribute: str) -> Worker:
     for part in attribute.split("."):
         try:
             found = getattr(found, part)
-        except AttributeError:
+        except AttributeError as error:
+            if error.name not in (part, None):  # Not about what was asked for, but raised while it was made.
+                raise _broken(f"{module.__name__}:{attribute}", error) from error
             raise TargetError(f"TARGET: {module.__name__!r} has no {attribute!r}{_has(module)}") from None
         except ForebayError:
             raise
