@@ -99,6 +99,38 @@ def test_an_interrupt_of_any_attempt_cancels_the_whole_batch() -> None:
         assert collected.outcomes(3) == {1: Rejected("own"), 2: TimedOut(60.0), 3: TimedOut(60.0)}
 
 
+def test_a_round_of_interrupts_cancels_a_batch_once_and_another_round_once_more() -> None:
+    """Its members are interrupted one by one; were each a cancellation, no clean-up would come to its end."""
+
+    async def ingest(attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        for waiting in (first, second):
+            waiting.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append(1)
+        return [SUCCEEDED] * len(attempts)
+
+    call: Any = ingest
+    first, second, cancelled = threading.Event(), threading.Event(), list[int]()
+    loop = LoopThread()
+    one = LoopExecutor(Registry([Handler("ingest", "loop", call, limit_s=60.0)]), thread=loop)
+    with opened(one) as collected:
+        one.start(batch_of(7, 1, 2, 3))
+        must(first)
+        for number in (1, 2, 3):
+            one.interrupt(number, because_of_limit=True)
+        must(second)
+        loop.run(asyncio.sleep(0), Context())  # All interrupts of the first round have been heard.
+        assert cancelled == [1]
+        for number in (1, 2, 3):
+            one.interrupt(number, because_of_limit=False)
+
+        assert collected.outcomes(3) == {1: SUCCEEDED, 2: SUCCEEDED, 3: SUCCEEDED}
+    assert cancelled == [1, 1]
+    assert loop.close(wait_s=PATIENCE_S)
+
+
 def test_an_interrupt_of_any_attempt_asks_a_batch_on_a_thread_to_stop() -> None:
     def ingest(attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         risen = threading.Event()

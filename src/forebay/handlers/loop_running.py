@@ -11,7 +11,7 @@ from forebay.model import Attempt, Failed, Interrupted, Outcome, TimedOut
 class Running:
     """An attempt on this loop, or a batch of them, from its hand-over to its end."""
 
-    __slots__ = ("asked_to_end", "attempt", "has_begun", "is_limit", "task")
+    __slots__ = ("_asked", "asked_to_end", "attempt", "has_begun", "is_limit", "task")
 
     def __init__(self, attempt: Attempt) -> None:
         """`attempt` is the first of them."""
@@ -20,6 +20,17 @@ class Running:
         self.has_begun = False
         self.asked_to_end = False
         self.is_limit = False
+        self._asked: set[int] = set()
+
+    def is_asked_again(self, number: int) -> bool:
+        """Whether an interrupt of this attempt is news to the code. The members of a batch are interrupted one by one,
+        and a hundred cancellations would let no clean-up come to its end: each round of them is one.
+        """
+        is_news = not self._asked or number in self._asked
+        if is_news:
+            self._asked.clear()
+        self._asked.add(number)
+        return is_news
 
     def interrupted(self) -> Outcome:
         return TimedOut(self.attempt.limit_s) if self.is_limit else Interrupted()

@@ -199,7 +199,7 @@ class LoopExecutor:
             record.asked_to_end = True
             record.is_limit = because_of_limit
         # Before its first step a task would be cancelled without `_run` ever seeing it; that one looks by itself.
-        if record.has_begun and record.task is not None:
+        if record.has_begun and record.task is not None and record.is_asked_again(number):
             record.task.cancel()
 
     def _answer_ping(self) -> None:
