@@ -173,3 +173,23 @@ def test_a_line_that_is_not_ours_changes_nothing(foreign: Event) -> None:
     assert list(samples) == []
     assert (tally.state, tally.running_jobs, tally.done_jobs, tally.failed_jobs) == ("busy", 1, 0, 0)
     assert tally.ledger == _fed(_until("sample_30_jobs", "attempt.started")).ledger
+
+
+@pytest.mark.parametrize(
+    ("outcome", "settlement", "column"),
+    [
+        ("continued", "continue", "continued"),
+        ("interrupted", "continue", "continued"),
+        ("continued", "release", "released"),
+        ("failed", "resend", "retried"),
+    ],
+)
+def test_a_job_that_is_sent_again_is_counted_where_the_worker_counts_it(
+    outcome: str, settlement: str, column: str
+) -> None:
+    started = {"event": "attempt.started", "message_id": "a", "job": "job", "attempt": 1}
+    finished = {**started, "event": "attempt.finished", "outcome": outcome, "settlement": settlement, "lasted_s": 1.0}
+
+    tally = _fed([started, finished])
+
+    assert {name: count for name, count in tally.ledger.items() if count} == {"received": 1, column: 1}

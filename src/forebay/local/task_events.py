@@ -19,10 +19,20 @@ from forebay.observability.events import LEDGER, OUTCOMES
 FAILURES: Final = frozenset({"failed", "rejected", "timed_out", "crashed"})
 """Outcomes that are the job's fault. A postponed or interrupted attempt has not failed."""
 
-COLUMN_OF_SETTLEMENT: Final = {"bury": "buried", "park": "parked", "none": "lease_lost"}
+GIVEN_BACK: Final = frozenset({"interrupted", "continued"})
+"""Outcomes that are nobody's fault: a message that is given back after one of them is no retry."""
+
+COLUMN_OF_SETTLEMENT: Final = {
+    "delete": "succeeded",
+    "resend": "retried",
+    "continue": "continued",
+    "bury": "buried",
+    "park": "parked",
+    "none": "lease_lost",
+}
 """Settlement of `attempt.finished` → the column in which its message ends."""
 
-COLUMNS_TOLD: Final = ("succeeded", "retried", "buried", "parked", "duplicate", "released", "lease_lost")
+COLUMNS_TOLD: Final = ("succeeded", "retried", "buried", "parked", "continued", "duplicate", "released", "lease_lost")
 """Columns that are known before the end."""
 
 Event = Mapping[str, object]
@@ -123,10 +133,8 @@ class TaskTally:
             return ()
         self._count(outcome, 1)
         settlement = event.get("settlement")
-        if settlement == "delete":
-            self._columns["succeeded"] += 1
-        elif settlement == "release":
-            self._columns["released" if outcome == "interrupted" else "retried"] += 1
+        if settlement == "release":
+            self._columns["released" if outcome in GIVEN_BACK else "retried"] += 1
         elif isinstance(settlement, str) and settlement in COLUMN_OF_SETTLEMENT:
             self._columns[COLUMN_OF_SETTLEMENT[settlement]] += 1
         lasted_s = _number(event, "lasted_s")

@@ -81,7 +81,7 @@ def finished_fields(conclusion: Conclusion, detail: ErrorDetail) -> dict[str, ob
         "lasted_s": conclusion.lasted_s,
         "settlement": conclusion.settlement,
     }
-    if conclusion.settlement == "release":
+    if conclusion.settlement in ("release", "resend"):
         fields["delay_s"] = conclusion.delay_s
     match outcome:
         case Failed():

@@ -26,7 +26,7 @@ WORK = (
             "outcome": "succeeded, failed, postponed, rejected, timed_out, crashed, continued or interrupted",
             "lasted_s": "how long the handler ran, in seconds",
             "settlement": "what follows: delete, release, resend, continue, bury, park or none (the lease was lost)",
-            "delay_s": "how long the message stays hidden when given back, in seconds",
+            "delay_s": "how long the message stays hidden when given back or sent again, in seconds",
             "error": "the exception's type",
             "fingerprint": "equal for equal failures",
             "frames": "where it was raised: file:line function, innermost last",
