@@ -131,6 +131,19 @@ def test_deliveries_before_the_copy_count_and_the_one_that_goes_on_does_not() ->
     assert number_in(copy, FIRST_SENT_ATTRIBUTE) == 1_000
 
 
+@pytest.mark.parametrize(("retry", "expected"), [("count", 3), ("resend", 2)])
+def test_deliveries_that_are_not_held_against_a_message_are_not_held_against_its_copy(
+    retry: str, expected: int
+) -> None:
+    hand = Hand(retry=retry)
+    hand.engine._desk.uncounted.add(("q", "id-a"))
+    (one,) = hand.start(came_again(attempts=2, delivery=3), at=1.0)
+
+    copy = sent(hand.end(one.number, CONTINUED, checkpoint="1", at=2.0))
+
+    assert number_in(copy, ATTEMPT_ATTRIBUTE) == expected
+
+
 @pytest.mark.parametrize("outcome", [Interrupted(), Postponed(5.0), FAILED])
 def test_what_a_drain_interrupts_goes_on_from_its_last_checkpoint(outcome: Outcome) -> None:
     hand = Hand(drain_s=10.0)

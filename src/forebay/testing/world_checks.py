@@ -58,6 +58,7 @@ from forebay.worker.vocabulary import (
 
 if TYPE_CHECKING:
     from forebay.testing.world import World
+    from forebay.testing.world_account import Known
     from forebay.testing.world_process import Process
 
 IDLE_WAKES_MAX = 60
@@ -125,6 +126,10 @@ class Witness:
     def records(self) -> dict[int, Record]:
         """The engine's own books."""
         return self.process.engine._desk.records
+
+    def uncounted(self, known: Known) -> int:
+        """How many deliveries of a message this worker does not hold against it."""
+        return self.process.engine._desk.uncounted.of((known.source, known.message_id))
 
     def broken(self, invariant: str, what: str) -> None:
         self.world.broken(invariant, f"{self.process.name}: {what}")

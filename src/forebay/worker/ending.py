@@ -71,8 +71,10 @@ class Ending:
 
     def _continued(self, record: Record, ended: Ended) -> SettleByResend:
         attempt = record.attempt
-        # Its own deliveries until now, but for this one, which failed in nothing.
-        counted = max(0, attempt.count - 1 - self._desk.uncounted.of(record.key))
+        counted = attempt.count - 1  # All before this one, which failed in nothing.
+        if not record.is_counted_exactly:
+            # Deliveries, so those that were not held against the message are not held against its copy either.
+            counted = max(attempt.message.attempts_before, counted - self._desk.uncounted.of(record.key))
         return SettleByResend(0.0, is_retry=False, attempts=counted, state=ended.checkpoint)
 
     def _settled(self, record: Record, outcome: Outcome, ended: Ended) -> Settlement:
