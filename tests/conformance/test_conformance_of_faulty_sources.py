@@ -12,7 +12,7 @@ import trio.testing
 
 from forebay.errors import Fault
 from forebay.queue.memory import MemorySource
-from forebay.queue.port import Received, Source, Visibility
+from forebay.queue.port import Outgoing, Received, Source, Visibility
 from forebay.testing.conformance import SCENARIOS, Scenario
 from forebay.testing.conformance.memory import MemoryHarness
 
@@ -62,6 +62,16 @@ class _CountsNoReceives(MemorySource):
         return received._replace(messages=[replace(message, receive_count=1) for message in received.messages])
 
 
+class _ResendsAtOnce(MemorySource):
+    async def resend(self, message: Outgoing) -> None:
+        await super().resend(replace(message, delay_s=0))
+
+
+class _ResendsWithoutAttributes(MemorySource):
+    async def resend(self, message: Outgoing) -> None:
+        await super().resend(replace(message, attributes={}))
+
+
 FAULTY: tuple[type[MemorySource], ...] = (
     _DeletesNothing,
     _FailsTheWholeBatch,
@@ -71,6 +81,8 @@ FAULTY: tuple[type[MemorySource], ...] = (
     _SleepsThroughItsPoll,
     _ForgetsAttributes,
     _CountsNoReceives,
+    _ResendsAtOnce,
+    _ResendsWithoutAttributes,
 )
 
 

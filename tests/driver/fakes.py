@@ -50,7 +50,8 @@ class TaskExecutor:
         _, because_of_limit = self._scopes.pop(attempt.number)
         if scope.cancelled_caught and because_of_limit:
             outcome = TimedOut(attempt.limit_s)
-        self._deliver.ended([Ended(attempt.number, outcome, anyio.current_time() - began_at)])
+        lasted_s = anyio.current_time() - began_at
+        self._deliver.ended([Ended(attempt.number, outcome, lasted_s, attempt.signals.checkpoint)])
 
     def interrupt(self, number: int, *, because_of_limit: bool) -> None:
         if number in self._scopes:

@@ -10,7 +10,7 @@ import trio.testing
 from tests.driver.fakes import Bench, KindAgent
 
 from forebay.handlers.executor import Blockage
-from forebay.model import SUCCEEDED, Attempt, Failed, Outcome, Rejected, TimedOut
+from forebay.model import CONTINUED, SUCCEEDED, Attempt, Failed, Outcome, Rejected, TimedOut
 from forebay.worker.driver import Driver
 
 
@@ -270,6 +270,37 @@ def test_protection_is_held_before_the_job_and_goes_after_its_settlement() -> No
         assert holds[0] <= started[0]
         assert len(unholds) == 1
         assert unholds[0] == pytest.approx(started[0] + 5 + 10, abs=1)
+
+    in_virtual_time(test)
+
+
+def test_a_job_that_goes_on_elsewhere_is_sent_again_and_then_deleted() -> None:
+    async def test() -> None:
+        states: list[str | None] = []
+
+        async def code(attempt: Attempt) -> Outcome:
+            states.append(attempt.message.state)
+            await anyio.sleep(5)
+            if attempt.message.state is not None:
+                return SUCCEEDED
+            attempt.signals.checkpoint = '{"page":3}'
+            return CONTINUED
+
+        bench = Bench(code, exit_when_empty=True)
+        await bench.send('{"key": 1}')
+
+        async def script(driver: Driver) -> None: ...
+
+        exit_ = await bench.run(script)
+
+        assert exit_.status == 0
+        assert states == [None, '{"page":3}']
+        assert {name: count for name, count in bench.ledger.items() if count} == {
+            "received": 2,
+            "continued": 1,
+            "succeeded": 1,
+        }
+        assert [attempt.message.body for attempt in bench.recording.attempts] == ['{"key": 1}'] * 2
 
     in_virtual_time(test)
 
