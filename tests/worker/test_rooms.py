@@ -150,7 +150,7 @@ def test_a_source_that_brings_only_a_job_whose_share_is_taken_is_not_asked() -> 
 
 
 def test_nothing_is_asked_for_before_the_first_child_is_up() -> None:
-    hand = Hand(slots=10, handlers=[job("alone", runs="process")])
+    hand = Hand(slots=2, handlers=[job("alone", runs="process")])
     hand.wait(5.0)
     assert asked(hand.said) == []
 
@@ -158,6 +158,20 @@ def test_nothing_is_asked_for_before_the_first_child_is_up() -> None:
     hand.wait(5.1)
 
     assert asked(hand.said) == [2]
+
+
+def test_with_more_slots_than_children_some_jobs_are_in_store_but_never_more_than_may_wait() -> None:
+    """A receive for each short job would cost more than the job."""
+    hand = Hand(slots=12, handlers=[job("alone", runs="process")])
+    hand.tell(RoomChanged("process", 2), at=0.5)
+
+    hand.wait(1.0)
+    hand.deliver(*(message(name, job="alone") for name in "abcdefgh"), at=1.1)
+    hand.wait(2.0)
+
+    assert asked(hand.said) == [8]
+    assert started(hand) == [1, 2]
+    assert entries(hand.said, Release) == []
 
 
 def test_no_more_start_than_there_are_children_and_the_rest_waits() -> None:

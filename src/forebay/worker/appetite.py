@@ -3,7 +3,7 @@
 Rules kept here and nowhere else:
 
 1. A worker whose every job is limited (by a share, by its child processes, by a broken dependency) asks for no more
-   than it could start.
+   than it could start. Of jobs in child processes some more may wait, if it has more slots than children.
 2. So does a poll on a source that has lately brought nothing but such jobs. One that also brings others is asked as
    ever; what cannot be started of it goes back.
 3. A suspected job has an appetite for one message, when its probe is due.
@@ -27,11 +27,12 @@ class Appetite:
     """What could be started."""
 
     def __init__(
-        self, registry: Registry, rooms: Rooms, breaker: Breaker, *, waiting: Callable[[], Counter[str]]
+        self, registry: Registry, rooms: Rooms, breaker: Breaker, slots: int, waiting: Callable[[], Counter[str]]
     ) -> None:
         self._handlers = {handler.name: handler for handler in registry}
         self._rooms = rooms
         self._breaker = breaker
+        self._slots = slots
         self._waiting = waiting
         self._seen: dict[str, dict[str, float]] = defaultdict(dict)
         """When a source last brought a job: source → job → instant."""
@@ -80,12 +81,22 @@ class Appetite:
         """How many attempts an executor that counts its places could take beside those that wait for it."""
         handlers = [handler for handler in self._handlers.values() if handler.runs == runs]
         largest = max(1 if handler.batch is None else handler.batch.size for handler in handlers)
-        return max(0, self._rooms.places(runs) * largest - sum(waiting[handler.name] for handler in handlers))
+        places = self._rooms.places(runs) * largest + self._in_store(runs, largest)
+        return max(0, places - sum(waiting[handler.name] for handler in handlers))
+
+    def _in_store(self, runs: Runs, largest: int = 1) -> int:
+        """How many attempts may wait for a place, so that a short job is not followed by a receive of its own.
+
+        Only slots beyond the executor's places, and no more than may wait at all (`starting`). None while no place is
+        there: they could wait for ever.
+        """
+        taken = int(min(self._rooms.room(runs) * largest, self._slots))
+        return 0 if taken == 0 else min(self._slots // 2, self._slots - taken)
 
     def _of_job(self, handler: Handler, now: float) -> float:
         free = self._rooms.free(handler)
         if handler.name not in self._breaker.suspected:
-            return free
+            return free + (self._in_store(handler.runs) if handler.slots_max is None else 0)
         if self._breaker.may_probe(handler.name, now):
             return min(1, free)
         due_in_s = self._breaker.due_in_s(handler.name, now)

@@ -109,7 +109,7 @@ class Engine:
         self._starting = Starting(
             desk, registry, self._rooms, self._breaker, self._running, self._guarding, polls_open=self._polling.is_open
         )
-        self._appetite = Appetite(registry, self._rooms, self._breaker, waiting=self._starting.waiting)
+        self._appetite = Appetite(registry, self._rooms, self._breaker, settings.slots, self._starting.waiting)
         self._stopping: Stopping = Stopping(desk, self._polling, self._settling, self._running, self._breaker)
         self._asking = Asking(
             desk, self._polling, self._guarding, self._running, self._appetite, stop=self._stopping.begin

@@ -53,6 +53,10 @@ class Rooms:
         """Whether attempts of the job run in processes that can be killed."""
         return self._registry[job].runs == "process"
 
+    def room(self, runs: Runs) -> float:
+        """How many places of this kind there are, taken or free; infinitely many where nobody counts."""
+        return self._room[runs]
+
     def places(self, runs: Runs) -> float:
         """How many places of this kind are free; infinitely many where nobody counts."""
         return max(0, self._room[runs] - self._calls[runs])
