@@ -11,7 +11,7 @@ import pytest
 from tests.api.calling import Outbox, outcome, worker_with_outbox
 from tests.api.test_around_attempt import run
 
-from forebay import Context, Depends, JobError, Worker
+from forebay import Context, Depends, JobError, Message, Worker
 from forebay.model import SUCCEEDED, Failed
 
 
@@ -269,3 +269,45 @@ def test_dependencies_that_need_each_other_are_refused() -> None:
 def test_what_is_no_function_is_refused_at_once() -> None:
     with pytest.raises(JobError, match="give the function itself"):
         Depends(get_db())  # type: ignore[call-overload]
+
+
+def test_the_default_handler_and_jobs_without_arguments_have_dependencies_too() -> None:
+    worker, _ = worker_with_outbox()
+    got: list[object] = []
+
+    @worker.default
+    async def whole(message: Message, db: Db = Depends(get_db)) -> None:
+        got.extend([message.body, db.name])
+
+    @worker.job
+    def bare(db: Db = Depends(get_db)) -> None:
+        got.append(db.name)
+
+    assert outcome(worker, "anything") == SUCCEEDED
+    assert outcome(worker, "{}", job="bare") == SUCCEEDED
+    assert got == ["anything", "db", "db"]
+
+
+def needs_what_comes_later(later: Annotated[Later, Depends(lambda: Later())]) -> Later:
+    return later
+
+
+def test_annotations_that_cannot_be_read_yet_are_looked_at_when_the_worker_runs() -> None:
+    worker, _ = worker_with_outbox()
+    known = globals().pop("Later")
+    try:
+
+        @worker.job
+        def work(later: object = Depends(needs_what_comes_later)) -> None:
+            assert isinstance(later, Later)
+
+        with pytest.raises(JobError, match="the annotations of dependency 'needs_what_comes_later' cannot be read"):
+            _ = worker.registry
+    finally:
+        globals()["Later"] = known
+
+    assert outcome(worker, "{}", job="work") == SUCCEEDED
+
+
+class Later:
+    """Defined below the function that is annotated with it."""
