@@ -16,19 +16,19 @@ from benchmarks.report import Figure, Results, Table
 from benchmarks.server import Server
 from benchmarks.speed import COLUMNS, rounds_of, rows_of
 
-THREADS = "Forebay, threads"
-PROCESSES = "Forebay, 2 child processes"
+THREADS = "Forebay, 50 threads"
+PROCESSES = "Forebay, child process, 20 slots"
 CRASH_WAIT_S = 30.0
 LOOK_EVERY_S = 0.01
 
 
 def on_threads(*, name: str = THREADS, python: str | None = None) -> Contestant:
-    """Return Forebay with the no-op as a `def`, at its default slots."""
-    return forebay(name=name, target="benchmarks.jobs_on_threads", **_python(python))
+    """Return Forebay with the no-op as a `def`."""
+    return forebay("--slots", "50", name=name, target="benchmarks.jobs_on_threads", **_python(python))
 
 
-def isolated(*, name: str = PROCESSES, python: str | None = None, slots: int = 2) -> Contestant:
-    """Return Forebay with the no-op in child processes, as many as `slots`."""
+def isolated(*, name: str = PROCESSES, python: str | None = None, slots: int = 20) -> Contestant:
+    """Return Forebay with the no-op in child processes, one for each core, and with as many slots in all."""
     return forebay("--slots", str(slots), name=name, target="benchmarks.jobs_isolated", **_python(python))
 
 
