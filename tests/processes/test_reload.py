@@ -45,6 +45,7 @@ class Developing:
                 env={**clean_environment(), **KEYS, "AWS_ENDPOINT_URL_SQS": sqs.endpoint, **variables},
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def write(self, version: str) -> None:
@@ -105,7 +106,7 @@ def test_code_that_cannot_be_read_is_shown_and_the_next_change_is_tried(developi
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_ends_both_with_the_runs_exit_status(developing: Developing, number: int) -> None:
     developing.send("short")
     worker = int(developing.wait_for(r"begun short one (\d+)"))
@@ -117,6 +118,20 @@ def test_one_signal_ends_both_with_the_runs_exit_status(developing: Developing, 
     assert developing.log().count("Worker stopped") == 1
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+@pytest.mark.processes
+def test_ctrl_c_on_a_terminal_is_one_request_to_stop_so_the_running_job_may_end(developing: Developing) -> None:
+    """The terminal signals every process of its foreground group. Two requests would mean: leave at once."""
+    developing.send("long")
+    developing.wait_for("begun long one")
+
+    os.killpg(developing.process.pid, signal.SIGINT)
+    developing.wait_for("Stopping")
+    (developing.folder / "go-on").touch()
+
+    assert developing.process.wait(PATIENCE_S) == 0
+    assert "done long one" in developing.log()
 
 
 @pytest.mark.processes

@@ -4,7 +4,7 @@ Rules kept here and nowhere else:
 
 1. The old run drains before the new one begins: a change costs no job.
 2. A run that fails, by a syntax error for one, is shown and not repeated. The next change begins another.
-3. Signals are for the run: they are passed on, and when it has ended for one, so do we, with its exit status.
+3. Signals are for the run: each is passed on once, and when it has ended for one, so do we, with its exit status.
 4. What counts as code are Python files and `forebay.yml` below the working directory, without environments, caches and
    hidden folders. A worker may write whatever else it likes there.
 """
@@ -69,9 +69,10 @@ def supervise(arguments: Sequence[str]) -> int:
     news: SimpleQueue[News] = SimpleQueue()
 
     def heard(number: int, _frame: FrameType | None) -> None:
-        news.put(Signalled(number))
+        # The run knows nothing of terminals that are closed.
+        news.put(Signalled(signal.SIGTERM if number == signal.SIGHUP else number))
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, heard)
     _watch(root, news)
     remark(f"forebay: watching the code in {root}")
@@ -138,7 +139,11 @@ class _Supervisor:
             platform.PARENT_VARIABLE: str(platform.process_id()),
             platform.RELOADED_VARIABLE: "1",
         }
-        run = self._run = subprocess.Popen(self._command, env=surroundings)  # noqa: S603  (our own words, given again)
+        # In a group of its own: the terminal's Ctrl-C would reach it besides what we pass on, and a second request to
+        # stop means at once. A group in the background cannot read the terminal.
+        run = self._run = subprocess.Popen(  # noqa: S603  (our own words, given again)
+            self._command, env=surroundings, stdin=subprocess.DEVNULL, process_group=0
+        )
 
         def wait() -> None:
             self._news.put(Ended(platform.exit_status(run.wait())))
