@@ -302,7 +302,8 @@ def test_a_quarter_of_an_hour_before_the_twelve_hours_are_over_the_job_is_asked_
     said = kept(hand, TWELVE_HOURS_S - 899.0)
 
     assert of(said, Notify) == [Notify(one, hand_on=True)]
-    assert [report["running"] for report in hand.reports("checkpoint.asked")] == [1]
+    (asked,) = hand.reports("checkpoint.asked")
+    assert (asked["running"], asked["left_s"]) == (1, 900.0)
 
 
 @pytest.mark.parametrize("outcome", [TimedOut(42_600.0), CONTINUED])
@@ -360,4 +361,5 @@ def test_a_hold_that_ends_soon_and_is_not_renewed_asks_once_to_go_on(is_lasting:
 
     (at,) = asked_at
     assert 10_000.0 - 900.0 <= at <= 10_000.0 - 900.0 + 400.0, "neither with hours left, nor too late to do it"
-    assert len(hand.reports("checkpoint.asked")) == 1
+    (asked,) = hand.reports("checkpoint.asked")
+    assert asked["left_s"] == pytest.approx(10_000.0 - at, abs=0.1)

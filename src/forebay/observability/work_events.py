@@ -117,8 +117,12 @@ WORK = (
     EventKind(
         "checkpoint.asked",
         Level.WARNING,
-        "Asked {running} running attempts to go on elsewhere from their next checkpoint: {reason}",
-        {"running": "how many attempts were asked", "reason": "why"},
+        "Asked {running} running attempts to go on elsewhere from their next checkpoint: {reason}; {left_s} s are left",
+        {
+            "running": "how many attempts were asked",
+            "reason": "why",
+            "left_s": "seconds until SQS ends the lease, or ECS may stop the task",
+        },
         Keep.IMPORTANT,
     ),
     EventKind(

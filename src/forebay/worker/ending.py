@@ -17,12 +17,13 @@ from typing import NamedTuple
 
 from forebay.handlers.executor import Ended
 from forebay.handlers.registry import Registry
-from forebay.model import CONTINUED, Continued, Crashed, Failed, Interrupted, Outcome, Succeeded, TimedOut
+from forebay.model import CONTINUED, SUCCEEDED, Continued, Crashed, Failed, Interrupted, Outcome, Succeeded, TimedOut
 from forebay.queue.contents import DELAY_MAX_S
 from forebay.worker.breaker import Breaker
 from forebay.worker.ledger import Column
 from forebay.worker.records import Desk, Record
 from forebay.worker.retry import (
+    DELETE,
     SettleByBurial,
     SettleByDelete,
     SettleByRelease,
@@ -45,6 +46,9 @@ class End(NamedTuple):
     column: Column
 
 
+_DONE = End(SUCCEEDED, DELETE, "delete", 0.0, "succeeded")
+
+
 class Ending:
     """Decides what follows from each end."""
 
@@ -58,6 +62,8 @@ class Ending:
         outcome = _as_it_counts(record, ended)
         attempt = record.attempt
         self._breaker.ended(attempt.job, attempt.number, outcome, now)
+        if outcome is SUCCEEDED and not record.is_forfeited and not record.is_lease_lost:
+            return _DONE  # Nearly all of them, so it is made once.
         if _goes_on(outcome, ended):
             what: Settlement = self._continued(record, ended)
         else:

@@ -58,7 +58,7 @@ class HandingOn:
     def tick(self, now: float) -> None:
         """Ask those whose lease is nearly over."""
         due = [self._desk.records.get(number) for number in self._timers.due(now)]
-        self._ask([record for record in due if record is not None], CEILING)
+        self._ask([record for record in due if record is not None], CEILING, left_s=ASK_BEFORE_S)
 
     def protection_answered(self, now: float) -> None:
         """Ask those whose protection is at risk."""
@@ -68,12 +68,13 @@ class HandingOn:
         safe_until = guarding.held_until or now
         if safe_until - now < ASK_BEFORE_S:
             protected = [record for record in self._desk.records.values() if record.needs_protection]
-            self._ask([record for record in protected if record.deadline_at > safe_until], AT_RISK)
+            at_risk = [record for record in protected if record.deadline_at > safe_until]
+            self._ask(at_risk, AT_RISK, left_s=max(0.0, safe_until - now))
 
-    def _ask(self, records: list[Record], reason: str) -> None:
+    def _ask(self, records: list[Record], reason: str, *, left_s: float) -> None:
         asked = [record for record in records if record.state is State.RUNNING and not record.is_asked_to_go_on]
         for record in asked:
             record.is_asked_to_go_on = True
             self._desk.commands.append(Notify(record.attempt, hand_on=True))
         if asked:
-            self._desk.report("checkpoint.asked", running=len(asked), reason=reason)
+            self._desk.report("checkpoint.asked", running=len(asked), reason=reason, left_s=round(left_s, 1))
