@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 from tests.handlers.children import children, is_alive
 from tests.handlers.collecting import attempt
-from tests.processes.harness import wait_for
 
 from forebay.model import SUCCEEDED, Crashed, Failed, Interrupted, Outcome, Postponed, Rejected, TimedOut
 
@@ -209,7 +208,7 @@ def test_what_a_job_has_started_ends_with_it(job: str, is_killed: bool) -> None:
             at_work.executor.interrupt(1, because_of_limit=True)
         at_work.collected.outcomes(1)
 
-        wait_for(lambda: not is_alive(int(grandchild)) or None, "the end of what the job had started")
+        assert not is_alive(int(grandchild)), "its end is told when all of it is dead"
 
 
 def test_a_body_larger_than_the_pipe_holds_arrives() -> None:

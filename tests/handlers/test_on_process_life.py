@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from forebay.api.children import plans
 from forebay.handlers.on_process import ProcessExecutor
 from forebay.model import SUCCEEDED, Crashed, Failed, Interrupted
 from forebay.settings import WorkerSettings
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.processes
 
@@ -231,3 +235,13 @@ def test_children_that_have_not_come_up_yet_are_ended_too() -> None:
 
     assert has_ended
     assert collected.rooms == [("process", 0)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to whom one likes")
+def test_orphans_of_a_dead_child_are_reaped_where_we_are_process_1() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.handlers.subreaper"],
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+    assert done.stdout.splitlines()[-1:] == ["nobody is left"], done.stderr

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ from forebay.cgroups import oom_kills
 from forebay.handlers.crash_board import BOARD_BYTES
 
 DUMP_BYTES_MAX = 64 * 1024
+GROUP_END_S = 0.2
+"""How long the system may take to end what was killed together with a child."""
+
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """What `ru_maxrss` counts in."""
 
@@ -94,6 +98,7 @@ class ChildProcess:
             except ChildProcessError:
                 # Somebody else waits for every child of this process, or SIGCHLD is ignored.
                 return self._death(0, None)
+        _outlast_group(self.pid)
         return self._death(os.waitstatus_to_exitcode(status), usage.ru_maxrss * _MAXRSS_BYTES)
 
     def _death(self, exit_code: int, peak_memory_bytes: int | None) -> Death:
@@ -159,6 +164,23 @@ def _descriptor_of(pid: int) -> int | None:
         return pidfd_open(pid)
     except OSError:
         return None  # A kernel before 5.3, or a sandbox that does not know the call: who watches asks again and again.
+
+
+def _outlast_group(leader: int) -> None:
+    """Wait until what the dead `leader` had started has ended, too, or the system takes too long over it.
+
+    Where we are process 1, as in a container without an init, those are ours now: they must be reaped.
+    """
+    until = time.monotonic() + GROUP_END_S
+    while time.monotonic() < until:
+        try:
+            os.waitpid(-leader, os.WNOHANG)
+        except ChildProcessError:
+            try:
+                os.killpg(leader, 0)  # No signal, only the question whether anybody is left.
+            except (ProcessLookupError, PermissionError):
+                return
+        time.sleep(0.001)
 
 
 def _has_ended(pid: int) -> bool:
