@@ -48,6 +48,22 @@ def main():
 main()
 """
 
+SERVING = """
+import asyncio, logging, os
+from forebay import Context, Worker
+
+worker = Worker("served")
+
+@worker.job(isolate=True)
+def works(ctx: Context) -> None:
+    ctx.log.info("in %d", os.getpid())
+    print("printed")
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="PROGRAM %(levelname)s %(name)s %(message)s")
+    print("status", asyncio.run(worker.serve()))
+"""
+
 HOOKS = """
 import os
 from dataclasses import dataclass
@@ -137,6 +153,17 @@ def test_a_program_that_runs_its_worker_at_import_is_told_what_to_do(sqs: Sqs, t
 
     assert "SettingsError" in told
     assert '`if __name__ == "__main__":`' in told
+
+
+def test_inside_another_program_records_of_children_go_to_the_handlers_of_the_program(sqs: Sqs, tmp_path: Path) -> None:
+    queue = sqs.queue()
+    sqs.send(queue, {}, job="works")
+    (tmp_path / "program.py").write_text(SERVING)
+
+    done = run_program(sqs, queue, tmp_path, "program.py")
+
+    assert re.search(r"^PROGRAM INFO forebay\.job\.works in \d+$", done.stderr, flags=re.M), done.stderr
+    assert done.stdout == "printed\nstatus 0\n"
 
 
 def test_a_worker_that_no_child_could_find_is_refused_with_the_remedy(sqs: Sqs, tmp_path: Path) -> None:

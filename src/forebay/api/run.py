@@ -14,16 +14,17 @@ import logging
 import random
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from forebay import platform
 from forebay.api.children import plans, reporting_from_threads
-from forebay.api.hosting import HOOKS_END_S, Hosting
+from forebay.api.hosting import HOOKS_END_S, Hosting, in_a_thread
 from forebay.api.lifespan import HookFailed, Lifespan
 from forebay.api.opening import Watch, sources_or_exit
 from forebay.api.options import RunOptions
@@ -199,9 +200,9 @@ async def _work(
     ended = await _drive(driver, watch, reporter)
     if not ended.code_still_runs:
         await hosting.stop(watch, health, drain_s=settings.drain_s)
-    # In children the stop hooks run when their places are closed.
+    # Children run their stop hooks when they are closed.
     end_s = HOOKS_END_S if children and worker.lifespan.is_needed else HANDLERS_END_S
-    _close(places, loop, wait_s=0.0 if ended.code_still_runs else end_s)
+    await in_a_thread(partial(_close, places.values(), loop, wait_s=0.0 if ended.code_still_runs else end_s))
     reporter.report("worker.stopped", stopped_fields(engine, ended, sources, clock.now() - started_at))
     return Stopped(ended.status, ended.reason, ended.code_still_runs)
 
@@ -214,10 +215,9 @@ def _health(options: RunOptions, clock: Clock, opened: AsyncExitStack) -> Health
     return health
 
 
-def _close(places: Mapping[str, Executor], loop: LoopThread, *, wait_s: float) -> None:
-    for place in dict.fromkeys(places.values()):
-        place.close(wait_s=wait_s)
-    loop.close(wait_s=wait_s)
+def _close(places: Iterable[Executor], loop: LoopThread, *, wait_s: float) -> None:
+    for one in (*dict.fromkeys(places), loop):
+        one.close(wait_s=wait_s)
 
 
 async def _drive(driver: Driver, watch: Watch, reporter: Reporter) -> Exit:
