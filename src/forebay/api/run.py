@@ -200,15 +200,14 @@ async def _work(
     ended = await _drive(driver, watch, reporter)
     if not ended.code_still_runs:
         await hosting.stop(watch, health, drain_s=settings.drain_s)
-    # Children run their stop hooks when they are closed.
-    end_s = HOOKS_END_S if children and worker.lifespan.is_needed else HANDLERS_END_S
-    await in_a_thread(partial(_close, places.values(), loop, wait_s=0.0 if ended.code_still_runs else end_s))
+    has_hooks_in_children = bool(children) and worker.lifespan.is_needed
+    wait_s = 0.0 if ended.code_still_runs else HOOKS_END_S if has_hooks_in_children else HANDLERS_END_S
+    await in_a_thread(partial(_close, places.values(), loop, wait_s=wait_s))
     reporter.report("worker.stopped", stopped_fields(engine, ended, sources, clock.now() - started_at))
     return Stopped(ended.status, ended.reason, ended.code_still_runs)
 
 
 def _health(options: RunOptions, clock: Clock, opened: AsyncExitStack) -> HealthState:
-    """Return the state of health, served where the options say."""
     health = HealthState(clock.now())
     if options.health is not None:
         opened.callback(HealthServer(health, clock, *options.health).close)
@@ -216,7 +215,8 @@ def _health(options: RunOptions, clock: Clock, opened: AsyncExitStack) -> Health
 
 
 def _close(places: Iterable[Executor], loop: LoopThread, *, wait_s: float) -> None:
-    for one in (*dict.fromkeys(places), loop):
+    closing: list[Executor | LoopThread] = [*dict.fromkeys(places), loop]
+    for one in closing:
         one.close(wait_s=wait_s)
 
 
