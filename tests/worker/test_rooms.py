@@ -6,10 +6,11 @@ import pytest
 from tests.worker.hand import Hand, asked, entries, message, of
 
 from forebay.errors import SettingsError
+from forebay.handlers.executor import Ended
 from forebay.handlers.registry import BatchRule, Handler, Registry, Runs
-from forebay.model import Failed
+from forebay.model import SUCCEEDED, Failed
 from forebay.worker.rooms import check_shares
-from forebay.worker.vocabulary import Bury, Release, RoomChanged, Start
+from forebay.worker.vocabulary import Bury, Finished, Release, RoomChanged, Start
 
 FAILED = Failed("app.Broken", "f00d")
 
@@ -160,17 +161,18 @@ def test_nothing_is_asked_for_before_the_first_child_is_up() -> None:
     assert asked(hand.said) == [2]
 
 
-def test_with_more_slots_than_children_some_jobs_are_in_store_but_never_more_than_may_wait() -> None:
-    """A receive for each short job would cost more than the job."""
+@pytest.mark.parametrize(("lasted_s", "wanted"), [(0.01, 8), (0.25, 6), (1.0, 3), (600.0, 2)])
+def test_what_would_start_in_a_moment_is_in_store_and_never_more_than_may_wait(lasted_s: float, wanted: int) -> None:
+    """A receive for each short job would cost more than the job; a long one must not wait here beside idle workers."""
     hand = Hand(slots=12, handlers=[job("alone", runs="process")])
     hand.tell(RoomChanged("process", 2), at=0.5)
-
     hand.wait(1.0)
-    hand.deliver(*(message(name, job="alone") for name in "abcdefgh"), at=1.1)
-    hand.wait(2.0)
+    hand.deliver(message("a", job="alone"), message("b", job="alone"), at=1.1)
 
-    assert asked(hand.said) == [8]
-    assert started(hand) == [1, 2]
+    hand.tell(Finished([Ended(1, SUCCEEDED, lasted_s), Ended(2, SUCCEEDED, lasted_s)]), at=2.0)
+    hand.wait(2.1)
+
+    assert asked(hand.said) == [2, wanted], "none in store before it is known how long a job takes"
     assert entries(hand.said, Release) == []
 
 

@@ -3,7 +3,7 @@
 Rules kept here and nowhere else:
 
 1. A worker whose every job is limited (by a share, by its child processes, by a broken dependency) asks for no more
-   than it could start. Of jobs in child processes some more may wait, if it has more slots than children.
+   than it could start. Of short jobs in child processes some more may wait, if it has more slots than children.
 2. So does a poll on a source that has lately brought nothing but such jobs. One that also brings others is asked as
    ever; what cannot be started of it goes back.
 3. A suspected job has an appetite for one message, when its probe is due.
@@ -18,6 +18,9 @@ from math import inf
 from forebay.handlers.registry import Handler, Registry, Runs
 from forebay.worker.breaker import Breaker
 from forebay.worker.rooms import Rooms
+
+STORE_S = 0.5
+"""What waits for a child process is to be started within this time, as things are."""
 
 SEEN_S = 300.0
 """A job that a source brought so long before its newest message is forgotten."""
@@ -87,11 +90,12 @@ class Appetite:
     def _in_store(self, runs: Runs, largest: int = 1) -> int:
         """How many attempts may wait for a place, so that a short job is not followed by a receive of its own.
 
-        Only slots beyond the executor's places, and no more than may wait at all (`starting`). None while no place is
-        there: they could wait for ever.
+        No more than start within a moment: a long job that waited here would be kept from workers that are free. Only
+        slots beyond the executor's places, and no more than may wait at all (`starting`).
         """
         taken = int(min(self._rooms.room(runs) * largest, self._slots))
-        return 0 if taken == 0 else min(self._slots // 2, self._slots - taken)
+        soon = int(min(self._rooms.starts_within(runs, STORE_S), self._slots))
+        return min(soon, self._slots // 2, self._slots - taken)
 
     def _of_job(self, handler: Handler, now: float) -> float:
         free = self._rooms.free(handler)

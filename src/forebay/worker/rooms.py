@@ -7,6 +7,7 @@ Rules kept here and nowhere else:
    before they have said so.
 3. What runs keeps its place until it has ended: room that shrinks only stops new starts.
 4. A setting that could never be kept is refused at the start.
+5. Where places are counted, how long a call takes one is known by a moving mean.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from forebay.errors import SettingsError
 from forebay.handlers.registry import Handler, Registry, Runs
 from forebay.model import Attempt
 from forebay.worker.vocabulary import RoomChanged
+
+PACE_WEIGHT = 1 / 8
+"""What the newest attempt counts for in the mean."""
 
 
 class Rooms:
@@ -36,6 +40,8 @@ class Rooms:
         """Places taken, by kind: an attempt's or a batch's."""
         self._members: dict[int, int] = {}
         """Attempts of each running batch that have not ended, by the batch's number."""
+        self._lasts_s: dict[Runs, float] = {}
+        """How long an attempt of a counted kind lasts, on average of late. Unknown before the first has ended."""
         self._set_limited()
 
     def changed(self, event: RoomChanged, _now: float) -> None:
@@ -60,6 +66,18 @@ class Rooms:
     def places(self, runs: Runs) -> float:
         """How many places of this kind are free; infinitely many where nobody counts."""
         return max(0, self._room[runs] - self._calls[runs])
+
+    def starts_within(self, runs: Runs, seconds: float) -> float:
+        """How many attempts will find a place within so many seconds, going by those that have ended lately."""
+        lasts_s = self._lasts_s.get(runs)
+        return 0.0 if lasts_s is None else self._room[runs] * seconds / max(lasts_s, 0.001)
+
+    def lasted(self, attempt: Attempt, seconds: float) -> None:
+        """An attempt has run for so long."""
+        runs = self._registry[attempt.job].runs
+        if runs in self.bounded:
+            before_s = self._lasts_s.get(runs, seconds)
+            self._lasts_s[runs] = before_s + (seconds - before_s) * PACE_WEIGHT
 
     def free(self, handler: Handler) -> float:
         """How many attempts of a job could start now, as far as its share and its executor go."""

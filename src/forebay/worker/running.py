@@ -95,6 +95,7 @@ class Running:
         end = self._ending.of(record, ended, now)
         record.outcome = end.outcome
         if record.state is State.RUNNING:
+            self._rooms.lasted(record.attempt, ended.lasted_s)
             self.leave_slot(record)
         if record.is_lease_lost:
             self._settling.drop(record, "lease_lost")
