@@ -30,7 +30,7 @@ def test_a_broken_dependency_buries_nothing_and_its_return_is_noticed(sqs: Sqs, 
     dead = sqs.queue()
     queue = sqs.queue(dead_letter=dead)
     sqs.send(queue, *({"order": number} for number in range(60)), job="charge")
-    with running(sqs, [queue], target="jobs:worker", folder=tmp_path) as worker:
+    with running(sqs, [queue], "--drain", "1", target="jobs:worker", folder=tmp_path) as worker:
         suspected = worker.wait_line("dependency.suspected")
         sqs.send(queue, *({} for _ in range(20)), job="greet")
         worker.wait_line("attempt.finished", 20, job="greet", outcome="succeeded")
