@@ -66,6 +66,10 @@ class TaskExecutor:
     def blockage(self, *, now: float) -> Blockage | None:
         return self.blocked
 
+    def say_room(self, room: int) -> None:
+        """Tell how many attempts can run at once from now on."""
+        self._deliver.room("loop", room)
+
     def stack_of(self, number: int) -> tuple[str, ...]:
         return ("app/jobs.py:7 spins",) if number in self._scopes else ()
 

@@ -339,3 +339,47 @@ def test_an_idle_worker_asks_three_times_a_minute() -> None:
         assert polls <= 31
 
     in_virtual_time(test)
+
+
+def test_code_that_does_not_end_is_told_with_the_place_where_it_stands() -> None:
+    async def stubborn(attempt: Attempt) -> Outcome:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(3600)
+        return SUCCEEDED
+
+    async def test() -> None:
+        bench = Bench(stubborn, drain_s=1.0, limit_s=10.0, slots=1)
+        await bench.send("stubborn")
+
+        async def script(driver: Driver) -> None: ...
+
+        ended = await bench.run(script)
+
+        assert ended.status == 1
+        assert ended.reason.endswith("does not stop")
+        (fields,) = [fields for event, fields in bench.recording.events if event == "attempt.stuck"]
+        assert fields["stack"] == "app/jobs.py:7 spins"
+
+    in_virtual_time(test)
+
+
+def test_no_more_start_than_an_executor_says_it_has_room_for() -> None:
+    async def test() -> None:
+        bench = Bench(sleeping(5), slots=4)
+        await bench.send("a", "b", "c")
+
+        async def script(driver: Driver) -> None:
+            bench.executor.say_room(1)
+            await until(lambda: bench.recording.attempts)
+            await anyio.sleep(1)
+            began = len(bench.recording.attempts)
+            bench.executor.say_room(3)
+            await until(lambda: len(bench.recording.attempts) == 3)
+            assert began == 1
+            driver.stop("test")
+
+        await bench.run(script)
+
+        assert bench.ledger["succeeded"] == 3
+
+    in_virtual_time(test)

@@ -200,6 +200,18 @@ def test_room_that_shrinks_stops_new_starts_only() -> None:
     assert started(hand) == [1, 2, 3]
 
 
+def test_nothing_starts_while_no_child_is_up() -> None:
+    hand = Hand(slots=10, handlers=[job("alone", runs="process"), job("wide")])
+    hand.tell(RoomChanged("process", 1), at=0.5)
+    hand.tell(RoomChanged("process", 0), at=0.6)
+
+    hand.deliver(message("a", job="alone"), message("b", job="wide"), at=1.0)
+    assert started(hand) == [2]
+    hand.tell(RoomChanged("process", 1), at=2.0)
+
+    assert started(hand) == [2, 1]
+
+
 def test_room_of_one_kind_is_shared_by_its_jobs_in_the_order_of_their_coming() -> None:
     hand = Hand(slots=10, handlers=[job("one", runs="process"), job("two", runs="process"), job("wide")])
     hand.tell(RoomChanged("process", 1), at=0.5)

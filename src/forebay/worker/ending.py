@@ -59,6 +59,9 @@ class Ending:
 
     def of(self, record: Record, ended: Ended, now: float) -> End:
         """Return what follows from the end of this record's attempt."""
+        if type(ended.outcome) is Succeeded and not record.is_forfeited:  # The usual end, in a few steps.
+            self._breaker.ended(record.attempt.job, record.number, ended.outcome, now)
+            return End(ended.outcome, DELETE, "none" if record.is_lease_lost else "delete", 0.0, "succeeded")
         outcome = _as_it_counts(record, ended)
         attempt = record.attempt
         self._breaker.ended(attempt.job, attempt.number, outcome, now)

@@ -29,6 +29,7 @@ class Rooms:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._runs: dict[str, Runs] = {handler.name: handler.runs for handler in registry}
         self._room: dict[Runs, float] = {"loop": inf, "thread": inf, "process": 0}
         self.bounded: set[Runs] = {handler.runs for handler in registry if handler.runs == "process"}
         """Kinds of jobs here whose executor counts its places."""
@@ -57,7 +58,7 @@ class Rooms:
 
     def are_processes(self, job: str) -> bool:
         """Whether attempts of the job run in processes that can be killed."""
-        return self._registry[job].runs == "process"
+        return self._runs[job] == "process"
 
     def room(self, runs: Runs) -> float:
         """How many places of this kind there are, taken or free; infinitely many where nobody counts."""
@@ -100,7 +101,7 @@ class Rooms:
             if self._members[attempt.batch]:
                 return
             del self._members[attempt.batch]
-        self._calls[self._registry[attempt.job].runs] -= 1
+        self._calls[self._runs[attempt.job]] -= 1
 
 
 def slots_least(registry: Registry) -> int:

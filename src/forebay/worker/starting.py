@@ -100,7 +100,8 @@ class Starting:
             elif handler.batch is not None:
                 batches.setdefault(handler.name, []).append(record)
             elif handler.name not in limited or self._rooms.free(handler) >= 1:
-                attempts += self._start(handler, [record], now)
+                self._rooms.started(handler, 1, 0)
+                attempts.append(self._running.started(record, now))
             else:
                 self._held.append(record)
         if attempts:
@@ -134,8 +135,8 @@ class Starting:
             return True
         return self._guarding.is_paused and record.renewing is None and not self._polls_open(record.source)
 
-    def _start(self, handler: Handler, records: list[Record], now: float) -> list[Attempt]:
-        """Start one attempt, or one batch of them."""
+    def _start(self, handler: Handler, records: list[Record], now: float) -> None:
+        """Start one batch, or one attempt alone."""
         batch = 0
         if handler.batch is not None:
             self._batches += 1
@@ -143,14 +144,14 @@ class Starting:
             for record in records:
                 record.attempt = replace(record.attempt, batch=batch)
         self._rooms.started(handler, len(records), batch)
-        return [self._running.started(record, now) for record in records]
+        self._guarding.started(now)
+        self._desk.commands.append(Start([self._running.started(record, now) for record in records]))
 
     def _try(self, record: Record, handler: Handler, now: float) -> None:
         """Start a probe of a suspected job if one is due. One message waits to be the next; the others go back."""
         if self._breaker.may_probe(handler.name, now) and self._rooms.free(handler) >= 1:
             self._breaker.probing(handler.name, record.number)
-            self._guarding.started(now)
-            self._desk.commands.append(Start(self._start(handler, [record], now)))
+            self._start(handler, [record], now)
         elif any(held.attempt.job == handler.name for held in self._held):
             self._give_back(record, now)
         else:
@@ -174,8 +175,7 @@ class Starting:
                 if now < due_at:
                     self._wake(due_at)
                 return
-            self._guarding.started(now)
-            self._desk.commands.append(Start(self._start(handler, records[:count], now)))
+            self._start(handler, records[:count], now)
             records = records[count:]
 
     # ── what goes back ─────────────────────────────────────────────────────────────────────────────────────
