@@ -14,7 +14,7 @@ import pytest
 from django.test import override_settings
 from tests.api import calling
 from tests.api.calling import CANARY, message
-from tests.on_django.declared import done
+from tests.on_django.declared import add, done, fails
 
 from forebay import Worker
 from forebay.django import SqsBackend
@@ -23,6 +23,7 @@ from forebay.django.framework import TaskResultStatus, task_backends, task_finis
 from forebay.django.tasks import built_worker
 from forebay.handlers.registry import Unroutable
 from forebay.model import SUCCEEDED, Failed, Postponed, Rejected
+from forebay.testing import WorkerClient
 
 PATH = "tests.on_django.declared"
 
@@ -138,6 +139,17 @@ def test_a_project_that_cannot_be_set_up_is_told_in_words(
 
     assert done_.returncode == 2
     assert told in done_.stderr
+
+
+def test_tasks_are_tested_in_memory_as_every_job(worker: Worker) -> None:
+    with WorkerClient(worker) as client:
+        add.enqueue(1, b=2)
+        fails.enqueue("other")
+        report = client.work(failures="return")
+
+        assert report.outcomes == ["succeeded", *["failed"] * 5]
+        assert client.dead_letters()[0].job == f"{PATH}.fails"
+    assert done == [3]
 
 
 def test_the_page_on_django_names_options_that_there_are() -> None:
