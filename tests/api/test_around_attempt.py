@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import anyio
 import pytest
 from tests.api.calling import outcome, worker_with_outbox
 
@@ -253,3 +254,26 @@ def test_asynchronous_middleware_of_a_plain_handler_says_what_it_lacks_when_no_w
 
     assert isinstance(ended, Failed)
     assert "the worker has not been started" in ended.message
+
+
+@pytest.mark.parametrize("job", ["plain", "asynchronous"])
+def test_a_middleware_may_hold_a_task_group_open_around_an_attempt(job: str) -> None:
+    worker, _ = worker_with_outbox()
+    log: list[str] = []
+
+    @worker.around_attempt
+    async def beside(ctx: Context) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks, asyncio.timeout(60.0):
+            tasks.start_soon(anyio.sleep_forever)
+            yield
+            tasks.cancel_scope.cancel()
+        log.append("left")
+
+    @worker.job
+    def plain() -> None: ...
+
+    @worker.job
+    async def asynchronous() -> None: ...
+
+    assert run(worker, "{}", job) == SUCCEEDED
+    assert log == ["left"]

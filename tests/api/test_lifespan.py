@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
+import anyio
 import pytest
 from tests.api.calling import outcome, worker_with_outbox
-from tests.handlers.collecting import PATIENCE_S
+from tests.handlers.collecting import PATIENCE_S, must
 
 from forebay import Context, Depends, JobError, Worker
 from forebay.api.lifespan import HookFailed
@@ -214,6 +216,69 @@ def test_both_steps_of_an_asynchronous_hook_see_one_context_and_one_loop() -> No
         pass
 
     assert (seen, failed) == (["kept", True], [])
+
+
+def test_a_hook_may_hold_a_task_group_open_from_start_to_stop() -> None:
+    """As programs of ASGI do for what runs beside their requests; a group must be left in the task that entered it."""
+    worker, _ = worker_with_outbox()
+    log: list[str] = []
+
+    @worker.on_start
+    async def beside() -> AsyncIterator[anyio.Event]:
+        event = anyio.Event()
+
+        async def waits() -> None:
+            await event.wait()
+            log.append("beside")
+
+        async with anyio.create_task_group() as tasks, asyncio.TaskGroup() as others:
+            tasks.start_soon(waits)
+            others.create_task(waits())
+            yield event
+            event.set()
+
+    with started(worker) as failed:
+        assert log == []
+
+    assert (log, failed) == (["beside", "beside"], [])
+
+
+class Heard(logging.Handler):
+    """Keeps what is logged, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.has_heard = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text += record.getMessage()
+        self.has_heard.set()
+
+
+def test_a_task_of_a_hook_that_fails_is_logged_and_told_at_the_stop() -> None:
+    worker, _ = worker_with_outbox()
+    heard = Heard()
+    logger = logging.getLogger("forebay.handlers.loop_steps")
+    logger.addHandler(heard)
+
+    @worker.on_start
+    async def beside() -> AsyncIterator[None]:
+        async def fails() -> None:
+            raise ConnectionError
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fails())
+            yield
+
+    try:
+        with started(worker) as failed:
+            must(heard.has_heard)
+    finally:
+        logger.removeHandler(heard)
+
+    assert [type(one.error) for one in failed] == [ExceptionGroup]
+    assert "was cancelled" in heard.text
 
 
 def test_a_stand_in_starts_in_the_place_of_a_hook() -> None:

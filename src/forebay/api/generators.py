@@ -16,6 +16,7 @@ from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
 from forebay.errors import JobError
+from forebay.handlers.loop_steps import LoopSteps
 from forebay.handlers.loop_thread import LoopThread
 
 _T = TypeVar("_T")
@@ -30,19 +31,30 @@ async def here(step: Coroutine[Any, Any, _T]) -> _T:
     return await step
 
 
-def on_loop_of(find: Callable[[], LoopThread]) -> Steps:
-    """Return how a plain thread carries out steps: on the loop that `find` finds, waiting for each, in one context."""
-    context = copy_context()
+class OnLoop:
+    """How a plain thread carries out steps: on the handlers' loop, all in one task, waiting for each."""
 
-    async def step(one: Coroutine[Any, Any, _T]) -> _T:
-        try:
-            thread = find()
-        except BaseException:
-            one.close()
-            raise
-        return thread.run(one, context)
+    __slots__ = ("_find", "_steps")
 
-    return step
+    def __init__(self, find: Callable[[], LoopThread]) -> None:
+        """`find` finds the loop when the first step is to be taken, and may raise."""
+        self._find = find
+        self._steps: LoopSteps | None = None
+
+    async def step(self, one: Coroutine[Any, Any, _T]) -> _T:
+        """Carry out one step. Blocks instead of awaiting."""
+        if self._steps is None:
+            try:
+                self._steps = LoopSteps(self._find(), copy_context())
+            except BaseException:
+                one.close()
+                raise
+        return self._steps.run(one)
+
+    def close(self) -> None:
+        """Let go of the loop."""
+        if self._steps is not None:
+            self._steps.close()
 
 
 def finished(work: Coroutine[Any, Any, _T]) -> _T:

@@ -23,6 +23,7 @@ from forebay.api.callables import hints_of, kind_of, returned, told
 from forebay.api.generators import Opened, finished
 from forebay.api.shared import Shared
 from forebay.errors import ForebayError, JobError
+from forebay.handlers.loop_steps import LoopSteps
 from forebay.handlers.loop_thread import LoopThread
 
 LOOP_ENDS_S = 1.0
@@ -59,15 +60,16 @@ class _Turn:
     """The hook's own, or what stands in for it in a test."""
     loop: LoopThread
     here: Context = field(default_factory=Context)
-    there: Context = field(default_factory=Context)
+    steps: LoopSteps = field(init=False)
     opened: Opened = field(init=False)
 
     def __post_init__(self) -> None:
+        self.steps = LoopSteps(self.loop, Context())
         self.opened = Opened(self.step)
 
     async def step(self, one: Coroutine[Any, Any, Any]) -> Any:
         """Carry out a step on the handlers' loop; this thread waits for it."""
-        return self.loop.run(one, self.there)
+        return self.steps.run(one)
 
     def begin(self, arguments: Mapping[str, Any]) -> Any:
         """Call the hook and return what it gives."""
@@ -166,6 +168,7 @@ class Lifespan:
                     turn.begin(self._arguments(turn))
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is told, and the others have their turn
                 failed.append(HookFailed(turn.hook.told, error))
+            turn.steps.close()
         self.shared.clear()
         self._loop = None
         return failed

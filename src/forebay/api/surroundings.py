@@ -18,7 +18,7 @@ from typing import Any
 from forebay.api.callables import kind_of, told
 from forebay.api.context import Context
 from forebay.api.dependencies import Dependency, Plan
-from forebay.api.generators import Opened, Steps, finished, here, on_loop_of
+from forebay.api.generators import OnLoop, Opened, Steps, finished, here
 from forebay.api.lifespan import Lifespan
 from forebay.errors import JobError
 
@@ -87,7 +87,11 @@ class Around:
         async def invoke_here(arguments: dict[str, Any]) -> Any:
             return invoke(arguments)
 
-        return finished(self._carry(ctx, read, invoke_here, on_loop_of(lambda: self._lifespan.loop)))
+        on_loop = OnLoop(lambda: self._lifespan.loop)
+        try:
+            return finished(self._carry(ctx, read, invoke_here, on_loop.step))
+        finally:
+            on_loop.close()
 
     async def _carry(self, ctx: Context, read: Read, invoke: Invoke, step: Steps) -> Any:
         opened = Opened(step)

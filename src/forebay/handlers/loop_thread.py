@@ -5,8 +5,8 @@ Rules kept here and nowhere else:
 1. Nothing that user code raises, cancels or stops ends the loop: not `SystemExit`, not `loop.stop()`.
 2. The thread begins when it is first needed. Once closed, everything that is still on the loop is cancelled and waited
    for.
-3. A plain thread may wait for a step on the loop. The steps of one attempt share one context, so that a generator finds
-   in its second step what it has set in its first.
+3. A plain thread may wait for a step on the loop (`loop_steps`). It is let go when the loop closes, whatever became of
+   the step.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from concurrent.futures import Future
 from contextvars import Context
 from types import FrameType
 from typing import Any, TypeVar, cast
+
+from forebay.handlers.loop_steps import LoopSteps
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -35,6 +37,8 @@ class LoopThread:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_closing = False
+        self._awaited: set[Future[Any]] = set()
+        """What plain threads wait for."""
         # An empty context: what the control loop keeps in its own must not be seen by user code.
         self._context = Context()
         self.on_ending: Callable[[], None] = _nothing
@@ -47,6 +51,11 @@ class LoopThread:
         """The event loop. Only once it has been started."""
         assert self._loop is not None
         return self._loop
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the loop has been told to end."""
+        return self._is_closing
 
     @property
     def is_alive(self) -> bool:
@@ -71,29 +80,34 @@ class LoopThread:
                 assert self._is_closing
 
     def run(self, step: Coroutine[Any, Any, _T], context: Context) -> _T:
-        """Run `step` on the loop, in `context`, and block this thread until it has ended. Starts the loop if need be.
+        """Carry out one step alone on the loop, in `context`, and block this thread until it has ended."""
+        steps = LoopSteps(self, context)
+        try:
+            return steps.run(step)
+        finally:
+            steps.close()
 
-        Raises what the step raises, and `CancelledError` (of asyncio) when the loop is closed before its end.
+    def wait_for(self, begin: Callable[[Future[_T]], None]) -> _T:
+        """Call `begin` on the loop and block this thread until its future is done. Starts the loop if need be.
+
+        Raises `CancelledError` (of asyncio) when the loop is closed before that.
         """
         assert threading.current_thread() is not self._thread, "the loop would wait for itself"
         self.start()
         done: Future[_T] = Future()
-        kept: list[asyncio.Task[None]] = []  # The loop itself has only weak references to its tasks.
-
-        async def carry() -> None:
-            try:
-                done.set_result(await step)
-            except BaseException as error:  # noqa: BLE001 - it belongs to the thread that waits, whatever it is
-                done.set_exception(error)
-
-        def begin() -> None:
-            kept.append(self.loop.create_task(carry(), context=context))
-
-        if self._is_closing:
-            step.close()
-            raise asyncio.CancelledError("the worker has ended")
-        self.loop.call_soon_threadsafe(begin, context=self._context)
-        return done.result()
+        # First into the set: who closes the loop after this looks into it, and who has closed it before refuses.
+        self._awaited.add(done)
+        try:
+            if self._is_closing:
+                raise RuntimeError("closing")
+            self.loop.call_soon_threadsafe(begin, done, context=self._context)
+        except RuntimeError:
+            self._awaited.discard(done)
+            raise asyncio.CancelledError("the handlers' loop has been closed") from None
+        try:
+            return done.result()
+        finally:
+            self._awaited.discard(done)
 
     def frame(self) -> FrameType | None:
         """Return the innermost frame of what the thread is doing at the moment."""
@@ -124,6 +138,9 @@ class LoopThread:
         while not ending.done():
             _survive(loop.run_until_complete, ending)
         loop.close()
+        for done in tuple(self._awaited):
+            if not done.done():
+                done.set_exception(asyncio.CancelledError("the handlers' loop has been closed"))
 
     async def _end_everything(self) -> None:
         self.on_ending()
