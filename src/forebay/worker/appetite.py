@@ -36,7 +36,9 @@ class Appetite:
         self._rooms = rooms
         self._breaker = breaker
         self._slots = slots
-        self._waiting = waiting
+        self._count_waiting = waiting
+        self._waiting: Counter[str] = Counter()
+        """How many wait, by job, when `of_all` was last asked."""
         self._seen: dict[str, dict[str, float]] = defaultdict(dict)
         """When a source last brought a job: source → job → instant."""
         self.wake_at: float | None = None
@@ -58,10 +60,11 @@ class Appetite:
     def of_all(self, now: float) -> float:
         """How many messages could be started, whatever job they are for; infinity for any number."""
         self.wake_at = None
+        self._waiting = self._count_waiting()
         return self._among(self._handlers.values(), now)
 
     def of_source(self, source: str, now: float) -> float:
-        """The same for what this source brings."""
+        """The same for what this source brings; to be asked after `of_all`, in the same turn."""
         seen = self._seen[source]
         if not seen:
             return inf
@@ -72,7 +75,7 @@ class Appetite:
         return self._among([self._handlers[job] for job in seen], now)
 
     def _among(self, handlers: Iterable[Handler], now: float) -> float:
-        waiting = self._waiting()
+        waiting = self._waiting
         by_kind: dict[Runs, float] = defaultdict(float)
         for handler in handlers:
             by_kind[handler.runs] += max(0, self._of_job(handler, now) - waiting[handler.name])
