@@ -62,6 +62,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _service(hello: Mapping[str, Any], link: ParentLink, board: CrashBoard) -> ChildService:
+    os.chdir(hello["folder"])
     sys.path[:] = hello["path"]
     sys.argv[:] = hello["argv"]
     platform.line_buffer_prints()

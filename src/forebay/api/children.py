@@ -11,6 +11,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -61,6 +62,7 @@ def plans(worker: Worker, registry: Registry, settings: WorkerSettings, queues: 
     print_out = sys.stdout.write if isinstance(sys.stdout, Prints) else None
     hello: dict[str, Any] = {
         "worker": asdict(whereabouts(worker)),
+        "folder": os.getcwd(),
         "path": list(sys.path),
         "argv": list(sys.argv),
         "queues": list(queues),

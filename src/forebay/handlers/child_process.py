@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ class Death:
 class ChildProcess:
     """A running child. All but `kill` is called by one thread."""
 
-    def __init__(self, module: str, *, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, module: str, environment: Mapping[str, str]) -> None:
         """Start `python -m module SOCKET POST_MORTEM PARENT`. Raises `OSError` where the system has no more to give."""
         ours, theirs = socket.socketpair()
         post_mortem = -1
@@ -116,7 +116,7 @@ class ChildProcess:
             os.close(self.descriptor)
 
 
-def _spawn(module: str, pipe: int, post_mortem: int, environment: dict[str, str] | None) -> int:
+def _spawn(module: str, pipe: int, post_mortem: int, environment: Mapping[str, str]) -> int:
     # Numbers that neither has: what is duplicated there outlives the `exec`, and nothing else of ours does.
     first = max(pipe, post_mortem) + 1
     flags = _interpreter_flags()
@@ -124,7 +124,7 @@ def _spawn(module: str, pipe: int, post_mortem: int, environment: dict[str, str]
     return os.posix_spawn(
         sys.executable,
         command,
-        dict(os.environ) if environment is None else environment,
+        environment,
         file_actions=[
             (os.POSIX_SPAWN_DUP2, pipe, first),
             (os.POSIX_SPAWN_DUP2, post_mortem, first + 1),

@@ -61,6 +61,7 @@ class Keeper:
         self.children: list[Child] = []
         self._module = module
         self._hello = hello
+        self._environment = dict(os.environ)  # Code that runs beside us may change it, and the next child needs it.
         self._wanted = wanted
         self._master: Master
         self._lock = lock
@@ -173,7 +174,7 @@ class Keeper:
     def _spawn(self, count: int) -> None:
         for _ in range(count):
             try:
-                child = Child(ChildProcess(self._module))
+                child = Child(ChildProcess(self._module, self._environment))
             except OSError as error:
                 pause_s = self.failed()
                 self._report(
