@@ -174,7 +174,8 @@ def test_a_stop_gives_back_what_will_not_end_and_leaves_no_process(sqs: Sqs, fol
     queue = sqs.queue()
     sqs.send(queue, {}, job="never_listens")
 
-    with running(sqs, [queue], "--drain", "1", target="jobs", folder=folder) as worker:
+    # One slot, so that no poll is open which could take back what is released.
+    with running(sqs, [queue], "--drain", "1", "--slots", "1", target="jobs", folder=folder) as worker:
         child = process_of(worker, "never_listens")
         worker.signal()
         worker.wait_line("drain.started")
