@@ -78,8 +78,6 @@ class Witness:
         """Attempts started whose end the engine has not heard of."""
         self.interrupted: set[int] = set()
         """Attempts interrupted by a stop."""
-        self.timed_out: set[int] = set()
-        """Attempts interrupted by their limit, or by SQS's."""
         self.ever_suspected: set[str] = set()
         """Jobs whose failures were not always counted."""
         self.received = 0
@@ -195,7 +193,7 @@ class Witness:
         if command.number not in self.unfinished:
             self.broken("5: interrupts", f"attempt {command.number} does not run")
         if command.because_of_limit:
-            self.timed_out.add(command.number)
+            self.copies.limit_passed(command.number)
             return
         if self.leaving.stop_at is None:
             self.leaving.retiring_ends()

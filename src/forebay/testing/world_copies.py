@@ -28,6 +28,12 @@ class CopyChecks:
         self._witness = witness
         self.confirmed: set[int] = set()
         """Attempts whose copy is known to be in the queue."""
+        self.exact: set[int] = set()
+        """Attempts that are counted by copies."""
+        self._timed_out: set[int] = set()
+        """Attempts interrupted by their limit."""
+        self._capped: set[int] = set()
+        """Attempts interrupted because SQS ends their lease."""
         self._refused: set[int] = set()
 
     def _broken(self, invariant: str, what: str) -> None:
@@ -36,11 +42,9 @@ class CopyChecks:
     def outcome(self, code: Code) -> Outcome | None:
         """How an attempt ended, as it must count."""
         ended, number, witness = code.ended_with, code.attempt.number, self._witness
-        record = witness.records.get(number)
-        is_capped = record is not None and record.is_capped
-        if isinstance(ended, Continued) and number in witness.timed_out and not is_capped:
+        if isinstance(ended, Continued) and number in self._timed_out:
             return TimedOut(code.attempt.limit_s)
-        if isinstance(ended, TimedOut) and is_capped and code.attempt.signals.checkpoint is not None:
+        if isinstance(ended, TimedOut) and number in self._capped and code.attempt.signals.checkpoint is not None:
             return Interrupted()
         if number in witness.interrupted and not isinstance(ended, Succeeded | TimedOut | Continued):
             return Interrupted()
@@ -53,11 +57,18 @@ class CopyChecks:
         if message.body != known.body or message.state != known.state:
             self._broken("8: state", f"message {known.number} comes as {message.state}, not {known.state}")
         is_exact = self._witness.records[attempt.number].is_counted_exactly
+        if is_exact:
+            self.exact.add(attempt.number)
         count = known.counted + (1 if is_exact else message.receive_count)
         if attempt.count != count:
             self._broken(
                 "9: count", f"attempt {attempt.number} of message {known.number} is told to be {attempt.count}"
             )
+
+    def limit_passed(self, number: int) -> None:
+        """An attempt is about to be interrupted by its limit, or by SQS's."""
+        record = self._witness.records.get(number)
+        (self._capped if record is not None and record.is_capped else self._timed_out).add(number)
 
     def goes_on(self, code: Code) -> bool:
         """Whether the job of an attempt that has ended must go on elsewhere."""
@@ -68,9 +79,8 @@ class CopyChecks:
         """Whether giving the message back would lose what the attempt has reached."""
         if code.attempt.number in self._refused:
             return False
-        record = self._witness.records[code.attempt.number]
         is_failure = isinstance(self.outcome(code), Failed | TimedOut | Crashed)
-        return self.goes_on(code) or (record.is_counted_exactly and is_failure)
+        return self.goes_on(code) or (code.attempt.number in self.exact and is_failure)
 
     def resend(self, command: Resend) -> None:
         """A copy is about to be sent."""
@@ -101,7 +111,7 @@ class CopyChecks:
         number, witness = code.attempt.number, self._witness
         if state != expected:
             self._broken("8: state", f"attempt {number} is sent again with {state}, and had reached {expected}")
-        attempt, is_exact = code.attempt, witness.records[number].is_counted_exactly
+        attempt, is_exact = code.attempt, number in self.exact
         if is_retry and not is_exact:
             self._broken("9: outcomes", f"attempt {number} is counted by a copy, against its job's setting")
         most = attempt.count if is_retry else attempt.count - 1

@@ -72,7 +72,7 @@ class SettlementChecks:
         jobs = plan.jobs if plan.default is None else (*plan.jobs, plan.default)
         job = next(job for job in jobs if job.name == code.attempt.job)
         source = self._world.source_plan(code.known.source)
-        is_exact = self._witness.records[code.attempt.number].is_counted_exactly
+        is_exact = code.attempt.number in self._witness.copies.exact
         is_told = source.may_describe and source.has_dead_letter and not is_exact
         message = code.attempt.message
         forgiven = self._witness.breaker.forgiven((message.source, message.message_id))
