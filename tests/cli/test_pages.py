@@ -168,5 +168,9 @@ def test_the_settings_pages_file_is_one_that_we_read() -> None:
 def test_the_settings_page_lists_exactly_the_settings_of_a_job() -> None:
     table = rows(SETTINGS_PAGE.split("## Of each job")[1])
 
-    assert set(table) == JobSettings.__optional_keys__
-    assert {name for name, columns in table.items() if columns[0] == "yes"} == DefaultSettings.__optional_keys__
+    of_batches = {name for name, columns in table.items() if columns[0] == "`@worker.batch` only"}
+    of_defaults = {name for name, columns in table.items() if columns[0].startswith("yes")}
+    assert set(table) - of_batches == JobSettings.__optional_keys__
+    parameters = signature(Worker.batch).parameters.values()
+    assert of_batches == {one.name for one in parameters if one.kind is Parameter.KEYWORD_ONLY}
+    assert of_defaults == DefaultSettings.__optional_keys__
