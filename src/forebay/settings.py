@@ -58,6 +58,10 @@ class WorkerSettings:
     """What to do about code that does not end though its limit and the drain have passed: finish what else runs and
     leave (exit status 1), so that a new worker takes our place, or go on without its slot."""
 
+    suspects: bool = True
+    """Whether a job that nearly always fails is taken for one whose dependency is broken. Tests say no: there, failures
+    are meant."""
+
     error_detail: Literal["frames", "full"] = "frames"
     """What logs show of a handler's exception. `full` adds its message and source lines, which may hold user data."""
 

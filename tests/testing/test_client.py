@@ -177,6 +177,20 @@ def test_work_goes_on_through_retries_and_delays_until_nothing_is_left(forebay_c
     assert client.counts().is_empty
 
 
+def test_many_failures_are_meant_and_no_broken_dependency(forebay_client: Client) -> None:
+    """A worker in production would stop burying, and probe: a test would never end."""
+    worker = Worker("w")
+
+    @worker.job(attempts=2)
+    def strict() -> None:
+        raise ValueError
+
+    client = forebay_client(worker)
+    enqueue_many(strict.call() for _ in range(80))
+
+    assert client.work(failures="return").buried == 80
+
+
 def test_a_job_that_is_given_up_fails_a_test_that_does_not_expect_it(forebay_client: Client) -> None:
     worker, error = Worker("w"), ValueError("no picture")
 

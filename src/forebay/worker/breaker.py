@@ -7,7 +7,7 @@ Rules kept here and nowhere else:
 2. While it is suspected one attempt at a time is made, a probe, after pauses that double from 1 s to 60 s.
 3. While it is suspected no failure buries a message: it is not the message's fault.
 4. The first success, of a probe or of an attempt that was running already, ends the suspicion and empties the window.
-5. With `exit_when_empty` nothing is ever suspected: such a run is to end.
+5. With `exit_when_empty` nothing is ever suspected: such a run is to end. Nor is it in users' tests (`suspects`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Breaker:
 
     def __init__(self, desk: Desk, jobs: Iterable[str]) -> None:
         self._desk = desk
-        self._is_on = not desk.settings.exit_when_empty
+        self._is_on = desk.settings.suspects and not desk.settings.exit_when_empty
         self._watches = {job: Watch() for job in jobs}
         self.suspected: dict[str, Watch] = {}
         """The jobs under suspicion. Nearly always empty, which is all that the hot path asks."""
