@@ -4,7 +4,7 @@ Rules kept here and nowhere else:
 
 1. What ends with an exception after our stop told it to is our doing, not its failure. So is what ends because SQS's
    twelve hours are over, if it left a state to go on from.
-2. A time limit is a limit: who reaches a checkpoint only after it has timed out, and does not go on elsewhere.
+2. A time limit is a limit: an attempt that reaches a checkpoint only after its own has timed out all the same.
 3. A job goes on elsewhere by a copy with its newest state. Where no copy can be made it is given back instead, and
    starts again from the state that it came with.
 4. With `retry="resend"` a failed attempt is counted by a copy too. Nothing is sent on the strength of a lost lease.
@@ -47,6 +47,7 @@ class End(NamedTuple):
 
 
 _DONE = End(SUCCEEDED, DELETE, "delete", 0.0, "succeeded")
+_DONE_IN_VAIN = _DONE._replace(word="none")
 
 
 class Ending:
@@ -61,12 +62,10 @@ class Ending:
         """Return what follows from the end of this record's attempt."""
         if type(ended.outcome) is Succeeded and not record.is_forfeited:  # The usual end, in a few steps.
             self._breaker.ended(record.attempt.job, record.number, ended.outcome, now)
-            return End(ended.outcome, DELETE, "none" if record.is_lease_lost else "delete", 0.0, "succeeded")
+            return _DONE_IN_VAIN if record.is_lease_lost else _DONE
         outcome = _as_it_counts(record, ended)
         attempt = record.attempt
         self._breaker.ended(attempt.job, attempt.number, outcome, now)
-        if outcome is SUCCEEDED and not record.is_forfeited and not record.is_lease_lost:
-            return _DONE  # Nearly all of them, so it is made once.
         if _goes_on(outcome, ended):
             what: Settlement = self._continued(record, ended)
         else:
