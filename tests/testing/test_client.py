@@ -76,6 +76,25 @@ def test_an_attempt_raises_nothing_and_says_what_would_become_of_the_message(for
     assert (postponed.outcome, postponed.delay_s, postponed.reason) == ("postponed", 600, "the shop is closed")
 
 
+def test_an_attempt_is_the_one_it_is_said_to_be_however_the_job_counts(forebay_client: Client) -> None:
+    worker, seen = Worker("w"), list[int]()
+
+    @worker.job(attempts=3, retry="resend")
+    def fails(ctx: Context) -> None:
+        seen.append(ctx.attempt)
+        raise ValueError
+
+    client = forebay_client(worker)
+    second, third = client.attempt(fails.call(), attempt=2), client.attempt(fails.call(), attempt=3)
+    fails.enqueue()
+    report = client.work(failures="return")
+
+    assert (second.attempt, second.settlement) == (2, "resend")
+    assert (third.attempt, third.settlement) == (3, "bury")
+    assert [one.settlement for one in report.attempts] == ["resend", "resend", "bury"]
+    assert seen == [2, 3, 1, 2, 3]
+
+
 def test_any_body_and_any_message_can_be_attempted(forebay_client: Client) -> None:
     worker, seen = Worker("w"), list[Message | str]()
 
