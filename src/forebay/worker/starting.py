@@ -93,16 +93,20 @@ class Starting:
         attempts: list[Attempt] = []
         batches: dict[str, list[Record]] = {}
         suspected, limited = self._breaker.suspected, self._rooms.limited
+        full: set[str] = set()  # Room only shrinks here: a job that has none need not be looked at for each message.
         for record in self._ready(now):
             handler = self._registry[record.attempt.job]
             if suspected and handler.name in suspected:
                 self._try(record, handler, now)
             elif handler.batch is not None:
                 batches.setdefault(handler.name, []).append(record)
+            elif handler.name in full:
+                self._held.append(record)
             elif handler.name not in limited or self._rooms.free(handler) >= 1:
                 self._rooms.started(handler, 1, 0)
                 attempts.append(self._running.started(record, now))
             else:
+                full.add(handler.name)
                 self._held.append(record)
         if attempts:
             self._guarding.started(now)
