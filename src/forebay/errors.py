@@ -25,6 +25,10 @@ class JobError(ForebayError):
     """A job is declared or called in a way that cannot work (two of one name, wrong signature)."""
 
 
+class Misuse(JobError):
+    """The user's code breaks a rule while an attempt runs. The words are ours and hold no values, so logs tell them."""
+
+
 class ExecutorBroken(ForebayError):
     """A child process does not keep to what was agreed with it: it is ended, and another takes its place."""
 

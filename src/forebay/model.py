@@ -177,7 +177,7 @@ class Failed:
     """The handler raised. `message` and `traceback` may hold user data: they reach logs only by choice."""
 
     error: str
-    """The exception's qualified type name."""
+    """The exception's qualified type name; of a `Misuse` also what it says."""
     fingerprint: str
     """Groups equal failures: derived from the type and the frames (file, function), never from values."""
     frames: tuple[str, ...] = ()

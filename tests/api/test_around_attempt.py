@@ -209,8 +209,9 @@ def test_a_middleware_that_does_not_yield_exactly_once_is_told_by_name(yields: i
 
     assert isinstance(ended, Failed)
     assert isinstance(raised[0], JobError)
-    assert "middleware 'odd" in str(raised[0])
-    assert "exactly one" in str(raised[0])
+    assert ended.error == f"JobError: {raised[0]}"
+    assert "middleware 'odd" in ended.error
+    assert "exactly one" in ended.error
 
 
 def test_what_is_no_generator_function_of_one_parameter_is_refused_where_it_is_declared() -> None:

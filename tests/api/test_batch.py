@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
@@ -169,6 +169,25 @@ def test_nothing_can_be_said_after_the_handler_has_ended_or_of_an_item_that_is_n
     assert len(raised) == 1
     with pytest.raises(JobError, match="the handler has ended"):
         batches[0].fail(0, "too late")
+
+
+def test_an_item_fails_with_a_class_as_raise_would_have_it_and_with_nothing_else() -> None:
+    worker, _ = worker_with_outbox()
+    refused: list[str] = []
+
+    @worker.batch
+    def ingest(items: Batch[int]) -> None:
+        items.fail(0, RetryLater)
+        try:
+            items.fail(1, cast("Any", None))
+        except JobError as error:
+            refused.append(str(error))
+
+    first, second = ends(worker, "ingest", "1", "2")
+
+    assert isinstance(first, Postponed)
+    assert second == SUCCEEDED
+    assert refused == ["fail() was given a value of type NoneType: give it an exception, or a text"]
 
 
 def test_each_item_has_a_lease_of_its_own_and_the_batch_one_end(shop: Shop) -> None:

@@ -142,3 +142,20 @@ def test_the_declared_function_stays_as_it_was() -> None:
     declared: Callable[[str], int] = worker.default(handler)
 
     assert declared is handler
+
+
+def test_a_job_can_be_the_default_too_and_belong_to_two_workers() -> None:
+    """Its function is what runs: the job itself is a plain callable that would return a coroutine."""
+    worker, other = Worker("shop"), Worker("other")
+    seen: list[int] = []
+
+    @other.job(name="resize")
+    @worker.default
+    @worker.job
+    async def thumbnail(width: int) -> None:
+        seen.append(width)
+
+    assert outcome(worker, '{"width": 1}', job="thumbnail") == SUCCEEDED
+    assert outcome(worker, "2") == SUCCEEDED
+    assert outcome(other, '{"width": 3}', job="resize") == SUCCEEDED
+    assert seen == [1, 2, 3]

@@ -113,5 +113,22 @@ def test_a_wish_that_nobody_knows_is_named() -> None:
         Delivery.of(**cast("Any", {"priority": 1}))
 
 
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"at": "2026-11-28T12:00:00Z"}, "at is of type str: write a datetime"),
+        ({"at": datetime(2026, 11, 28, tzinfo=UTC).date()}, "at is of type date: write a datetime"),
+        ({"group": 5}, "group is of type int: write text"),
+        ({"dedupe": 5}, "dedupe is of type int: write text"),
+        ({"attributes": ["tenant"]}, "attributes is of type list: write a dict"),
+        ({"attributes": {5: "x"}}, "the attribute 5 has no name"),
+    ],
+)
+def test_a_wish_of_another_type_is_refused_in_words(wish: dict[str, Any], told: str) -> None:
+    """Not every producer is seen by a type checker."""
+    with pytest.raises(SettingsError, match=told):
+        Delivery.of(**wish)
+
+
 def test_attributes_are_in_no_repr() -> None:
     assert CANARY not in repr(Delivery.of(attributes={"tenant": CANARY}))

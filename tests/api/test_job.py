@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from tests.api.calling import CANARY, Outbox, attempt, message, outcome, worker_with_outbox
 
-from forebay import Context, JobError, Message, Queue, QueueError, Reject, SettingsError, Worker
+from forebay import Batch, Context, JobError, Message, Queue, QueueError, Reject, SettingsError, Worker
 from forebay.model import SUCCEEDED, Failed, Rejected
 from forebay.settings import LIMIT_DEFAULT_S
 
@@ -354,3 +354,32 @@ def test_arguments_are_in_no_repr() -> None:
 
     assert CANARY in call.message.body
     assert CANARY not in f"{call!r} {call.message!r} {thumbnail!r} {worker!r}"
+
+
+def test_a_method_is_refused_since_its_self_cannot_travel() -> None:
+    worker = Worker("shop")
+
+    class Mailer:
+        def send(self, to: str) -> None: ...
+
+        @classmethod
+        def send_all(cls, to: str) -> None: ...
+
+    with pytest.raises(JobError, match=r"job 'Mailer\.send' is a method, and its 'self' cannot travel"):
+        worker.job(Mailer.send)
+    with pytest.raises(JobError, match="job 'send_all' is a class method"):
+        worker.job(name="send_all")(vars(Mailer)["send_all"])
+    worker.job(Mailer().send)
+    worker.job(Mailer.send_all)
+
+
+def test_a_batch_that_only_a_batch_handler_can_be_given_is_refused() -> None:
+    worker = Worker("shop")
+
+    @worker.job
+    def ingest(items: Batch[int]) -> None: ...
+
+    with pytest.raises(JobError, match=r"'items' is a batch, and only @worker\.batch gives one"):
+        assert worker.registry
+    with pytest.raises(JobError, match=r"'items' is a batch, and only @worker\.batch gives one"):
+        ingest.enqueue(Batch.of([1]))

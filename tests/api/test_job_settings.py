@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
 from tests.api.calling import CANARY, Outbox, outcome, worker_with_outbox
 
-from forebay import JobError, Queue, SettingsError, Worker
+from forebay import ForebayError, JobError, Queue, SettingsError, Worker
 from forebay.model import SUCCEEDED, Rejected
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012"
@@ -204,7 +205,38 @@ def test_what_takes_a_whole_body_knows_its_fields_itself() -> None:
         assert worker.registry
 
 
-@pytest.mark.parametrize("job_field", ["", "  "])
-def test_a_job_field_has_a_name(job_field: str) -> None:
-    with pytest.raises(SettingsError, match="job_field of worker 'shop'"):
+@pytest.mark.parametrize("job_field", ["", "  ", 5])
+def test_a_job_field_has_a_name(job_field: Any) -> None:
+    with pytest.raises(SettingsError, match=r"job_field=.* of worker 'shop'"):
         Worker("shop", job_field=job_field)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"name": 5}, "5 cannot name a job"),
+        ({"aliases": [5]}, "5 cannot name a job"),
+        ({"isolate": "no"}, "isolate='no' of job 'job' is none of True, False"),
+        ({"isolate": 1}, "isolate=1 of job 'job' is none of True, False"),
+        ({"backoff": ("1s",)}, "must be one delay, or two"),
+    ],
+)
+def test_settings_of_another_type_are_refused_in_words(settings: dict[str, Any], told: str) -> None:
+    def job() -> None: ...
+
+    with pytest.raises(ForebayError, match=re.escape(told)):
+        Worker("shop").job(**settings)(job)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"name": 5}, "a worker needs a name, but 5 is none"),
+        ({"name": ""}, "a worker needs a name, but '' is none"),
+        ({"name": "shop", "queue": 5}, "queue=5 of worker 'shop'"),
+        ({"name": "shop", "queue": [5]}, "a queue of worker 'shop' is no URL and no name: 5"),
+    ],
+)
+def test_a_worker_of_other_types_is_refused_in_words(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(told)):
+        Worker(**arguments)

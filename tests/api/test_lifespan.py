@@ -17,6 +17,7 @@ from tests.handlers.collecting import PATIENCE_S, must
 
 from forebay import Context, Depends, JobError, Worker
 from forebay.api.lifespan import HookFailed
+from forebay.handlers.frames import places_of, told
 from forebay.handlers.loop_thread import LoopThread
 from forebay.model import SUCCEEDED
 
@@ -175,6 +176,8 @@ def test_a_start_hook_that_raises_undoes_those_before_it_and_says_which() -> Non
 
     assert loop.close(wait_s=PATIENCE_S)
     assert isinstance(raised.value.error, ConnectionError)
+    [place] = told(places_of(raised.value.error.__traceback__))
+    assert place.endswith("broken")
     assert [str(one) for one in raised.value.also] == ["start hook 'second' raised OSError"]
     assert log == ["first ends"]
     assert "canary" not in str(raised.value)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.api.calling import Outbox
+from tests.api.calling import Outbox, worker_with_outbox
 
 from forebay import Call, NotAllSent, Queue, QueueError, aenqueue_many, enqueue_many
 from forebay.api.many import CHUNK_CALLS, CHUNK_CHARS
@@ -179,6 +180,19 @@ def test_an_iterable_that_breaks_loses_neither_what_came_before_nor_the_report()
     assert error.value.failures == ()
     assert isinstance(error.value.__cause__, LookupError)
     assert "no such user" not in str(error.value)
+
+
+def test_what_has_been_sent_already_is_no_call_and_the_error_says_what_is() -> None:
+    worker, outbox = worker_with_outbox()
+
+    @worker.job
+    def resize(width: int) -> None: ...
+
+    with pytest.raises(NotAllSent) as error:
+        enqueue_many(cast("Any", [resize.enqueue(1), resize.enqueue(2)]))
+
+    assert str(error.value.__cause__) == "str is no call: write job.call(…), which sends nothing yet"
+    assert len(outbox.messages) == 2
 
 
 def test_an_asynchronous_iterable_that_breaks_is_reported_alike() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -64,10 +64,15 @@ def test_a_parameter_may_be_called_job() -> None:
     assert json.loads(outbox.messages[0].body) == {"job": "x", "self": "y"}
 
 
-@pytest.mark.parametrize("address", ["", "   "])
-def test_an_empty_address_is_refused(address: str) -> None:
-    with pytest.raises(SettingsError):
+@pytest.mark.parametrize("address", ["", "   ", 5, None])
+def test_an_address_that_is_no_text_or_empty_is_refused(address: Any) -> None:
+    with pytest.raises(SettingsError, match="a queue needs its URL or its name"):
         Queue(address)
+
+
+def test_a_job_that_is_sent_by_something_else_than_its_name_is_refused() -> None:
+    with pytest.raises(JobError, match="5 cannot name a job"):
+        Queue("shop", sender=Outbox()).enqueue(cast("Any", 5))
 
 
 def test_nothing_is_opened_before_the_first_message() -> None:

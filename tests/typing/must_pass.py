@@ -225,6 +225,7 @@ async def ingest(items: Batch[int]) -> None:
         assert_type(item, int)
         items.fail(index, Reject("no"))
         items.fail(index, "in words")
+        items.fail(index, RetryLater)
     assert_type(items.messages[0], Message)
     assert_type(items.lease_lost(0), bool)
 
@@ -232,6 +233,15 @@ async def ingest(items: Batch[int]) -> None:
 @worker.batch()
 def ingest_with_all(ctx: Context, items: Batch[dict[str, int]], db: Db = Depends(get_db)) -> str:
     return "done"
+
+
+@worker.batch
+async def ingest_bare(items: Batch[int]) -> None: ...
+
+
+@worker.batch
+def ingest_bare_with_all(ctx: Context, items: Batch[str], db: Db = Depends(get_db)) -> int:
+    return 1
 
 
 @worker.batch(default=True, linger=0)
@@ -244,6 +254,9 @@ async def batches(ctx: Context) -> None:
     assert_type(await ingest.options(delay="5m").aenqueue(1), str)
     assert_type(enqueue_many(ingest_with_all.call({"a": number}) for number in range(3)), list[str])
     assert_type(ingest_with_all(ctx, Batch.of([{"a": 1}]), db=Db()), str)
+    assert_type(ingest_bare.call(1), Call)
+    assert_type(await ingest_bare_with_all.aenqueue("a"), str)
+    assert_type(ingest_bare_with_all(ctx, Batch.of(["a"])), int)
     assert_type(Batch.of([1]), Batch[int])
     await ingest(Batch.of([1]))
 

@@ -10,6 +10,7 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +20,7 @@ from forebay.api.context import Context, JobLog
 from forebay.api.durations import Duration
 from forebay.api.flag import Flag
 from forebay.api.shared import Shared
-from forebay.errors import JobError
+from forebay.errors import JobError, Misuse
 from forebay.handlers.failure import outcome_of
 from forebay.model import Attempt, Message, Outcome
 
@@ -65,7 +66,7 @@ class BatchContext(Context):
 
     def checkpoint(self, state: object) -> NoReturn:  # noqa: ARG002 - the same call as everywhere
         """Raise `JobError`: each message would need a state of its own."""
-        raise JobError(
+        raise Misuse(
             f"checkpoint of job {self.job!r}: a batch has no state. Items that are not done when `items.stopping` "
             "comes true can be handed back: items.fail(i, RetryLater())"
         )
@@ -133,12 +134,12 @@ class Batch(Sequence[T_co]):
         """Say whether another worker may have been given this item: what becomes of it here will not be settled."""
         return self._ctx.attempts[index].signals.lease_lost
 
-    def fail(self, index: int, error: BaseException | str) -> None:
+    def fail(self, index: int, error: BaseException | type[BaseException] | str) -> None:
         """Let this item end as if `error` had been raised for it alone. Raises `IndexError` where there is no item."""
         if self._has_ended:
-            raise JobError(f"fail({index}): the handler has ended, and so have all items of its batch")
+            raise Misuse(f"fail({index}): the handler has ended, and so have all items of its batch")
         place = _places(self._items)[index]
-        self._failures[place] = ItemFailed(error) if isinstance(error, str) else error
+        self._failures[place] = _raised(error)
 
     @property
     def failures(self) -> Mapping[int, BaseException]:
@@ -152,6 +153,16 @@ class Batch(Sequence[T_co]):
         for place, error in self._failures.items():
             ends[place] = outcome_of(error)
         return ends
+
+
+def _raised(error: object) -> BaseException:
+    if inspect.isclass(error) and issubclass(error, BaseException):
+        return error()  # As `raise RetryLater` makes one.
+    if isinstance(error, str):
+        return ItemFailed(error)
+    if not isinstance(error, BaseException):
+        raise Misuse(f"fail() was given a value of type {type(error).__name__}: give it an exception, or a text")
+    return error
 
 
 def _places(items: Sequence[object]) -> Sequence[int]:

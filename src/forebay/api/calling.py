@@ -19,7 +19,7 @@ from forebay.api.context import Context
 from forebay.api.decode import Decode
 from forebay.api.signature import Signature
 from forebay.api.surroundings import Surroundings
-from forebay.errors import JobError
+from forebay.errors import Misuse
 from forebay.model import Attempt
 
 
@@ -72,7 +72,7 @@ def checked(job: str, function: Callable[..., Any]) -> Callable[..., None]:
 def _check(job: str, result: object) -> None:
     if isinstance(result, CoroutineType):
         result.close()
-        raise JobError(
+        raise Misuse(
             f"job {job!r} is a `def` that returned a coroutine, which nobody awaits: "
             "make it (or the decorator around it) `async def`"
         )

@@ -17,7 +17,7 @@ from forebay.api.durations import Duration, seconds
 from forebay.api.flag import Flag
 from forebay.api.shared import Shared
 from forebay.clock import Clock, SystemClock
-from forebay.errors import JobError
+from forebay.errors import Misuse
 from forebay.handlers.failure import GoingOn
 from forebay.model import Attempt, Message
 from forebay.queue import continuation
@@ -108,7 +108,7 @@ class Context:
     def shared(self, kind: type[_T]) -> _T:
         """Return the value of this type that a start hook has made. Raises `JobError` when there is none."""
         if self._shared is None:
-            raise JobError(f"ctx.shared() of job {self.job!r}: no worker runs it, so no start hook has run")
+            raise Misuse(f"ctx.shared() of job {self.job!r}: no worker runs it, so no start hook has run")
         return self._shared.get(kind)
 
     def extend(self, limit: Duration) -> None:
@@ -116,7 +116,7 @@ class Context:
         limit_s = check_limit(self.job, seconds("extend(limit)", limit))
         ask = self._attempt.signals.extend
         if ask is None:
-            raise JobError(f"no worker runs this attempt of job {self.job!r}, so nobody can extend its time limit")
+            raise Misuse(f"no worker runs this attempt of job {self.job!r}, so nobody can extend its time limit")
         ask(self._attempt.number, limit_s)
 
     @property
@@ -146,14 +146,14 @@ class Context:
             raw = to_json(state)
             text = raw.decode()
         except (PydanticSerializationError, ValueError) as error:
-            raise JobError(f"checkpoint of job {self.job!r}: {type(error).__name__}: JSON cannot carry it") from None
+            raise Misuse(f"checkpoint of job {self.job!r}: {type(error).__name__}: JSON cannot carry it") from None
         if len(raw) > room_bytes:
-            raise JobError(
+            raise Misuse(
                 f"checkpoint of job {self.job!r}: {len(raw):,} bytes; there is room for {room_bytes:,} beside the "
                 "body: keep the state elsewhere (S3, a database) and checkpoint where it is"
             )
         if (character := forbidden_in(text)) is not None:
-            raise JobError(f"checkpoint of job {self.job!r}: it holds {character}, which SQS does not carry")
+            raise Misuse(f"checkpoint of job {self.job!r}: it holds {character}, which SQS does not carry")
         return text
 
     def _room(self) -> int:
@@ -162,7 +162,7 @@ class Context:
             message = self.message
             obstacle = continuation.obstacle(message)
             if obstacle is not None:
-                raise JobError(f"checkpoint of job {self.job!r}: this message cannot be sent again: {obstacle}")
+                raise Misuse(f"checkpoint of job {self.job!r}: this message cannot be sent again: {obstacle}")
             self._room_bytes = continuation.room_bytes(message, attempts=self.attempt)
         return self._room_bytes
 

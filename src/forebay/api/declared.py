@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
+from forebay.api.batch import item_type
 from forebay.api.callables import Unreadable
 from forebay.api.calling import calling
 from forebay.api.decode import default_decoder, envelope_parameter, job_decoder
@@ -71,6 +72,7 @@ class Declared:
         if self._arguments is None:
             from forebay.api.arguments import Arguments
 
+            self._check_no_batch()
             parameter = envelope_parameter(self.signature)
             if parameter is not None:
                 raise JobError(
@@ -80,8 +82,14 @@ class Declared:
             self._arguments = Arguments(self.signature)
         return self._arguments
 
+    def _check_no_batch(self) -> None:
+        for name, annotation in self.signature.annotations().items():
+            if item_type(annotation) is not None:
+                raise JobError(f"job {self.name!r}: {name!r} is a batch, and only @worker.batch gives one")
+
     def handler(self, *, is_default: bool = False) -> Handler:
         """Return the handler for a registry. Reads the annotations. Raises `JobError` when they make no sense."""
+        self._check_no_batch()
         decode = (default_decoder if is_default else job_decoder)(self.signature, self.options)
         return self._handler(calling(self.signature, self.function, decode, self._surroundings))
 

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import TypedDict, Unpack, cast
 
 from forebay.api.durations import Duration, seconds
+from forebay.api.texts import is_filled_text
 from forebay.errors import SettingsError
 from forebay.model import JOB_ATTRIBUTE, MessageAttribute
 from forebay.queue.contents import ATTRIBUTES_MAX, problem
@@ -72,8 +73,9 @@ class Delivery:
             raise SettingsError(f"delay={delay_s} s is over 15 minutes, the longest that SQS delays a message")
         if at is not None:
             delay_until(at, now_utc=datetime.now(UTC))
-        attributes = {name: _attribute(name, value) for name, value in (wishes.get("attributes") or {}).items()}
-        delivery = cls(delay_s, at, wishes.get("group"), wishes.get("dedupe"), attributes)
+        attributes = _attributes(wishes.get("attributes"))
+        group, dedupe = _token("group", wishes.get("group")), _token("dedupe", wishes.get("dedupe"))
+        delivery = cls(delay_s, at, group, dedupe, attributes)
         fault = problem(Outgoing("{}", attributes, 0, delivery.group, delivery.dedupe))
         if fault is not None or len(attributes) >= ATTRIBUTES_MAX:
             raise SettingsError(
@@ -88,6 +90,11 @@ class Delivery:
 
 def delay_until(at: datetime, *, now_utc: datetime) -> int:
     """Return the whole seconds from `now_utc` until `at`, 0 if it has passed. Raises `SettingsError`."""
+    if not _is_moment(at):
+        raise SettingsError(
+            f"at is of type {type(at).__name__}: write a datetime with a time zone, such as "
+            "datetime.now(UTC) + timedelta(minutes=5)"
+        )
     if at.utcoffset() is None:
         raise SettingsError(
             f"at={at.isoformat()} has no time zone, so it names no moment: write datetime.now(UTC) + timedelta(…), "
@@ -102,7 +109,28 @@ def delay_until(at: datetime, *, now_utc: datetime) -> int:
     return max(0, wait_s)
 
 
+def _is_moment(at: object) -> bool:
+    return isinstance(at, datetime)
+
+
+def _token(name: str, value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise SettingsError(f"{name} is of type {type(value).__name__}: write text, such as {name}=str(…)")
+    return value
+
+
+def _attributes(given: object) -> dict[str, MessageAttribute]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"attributes is of type {type(given).__name__}: write a dict of names and values")
+    attributes = cast("Mapping[str, AttributeValue]", given)
+    return {name: _attribute(name, value) for name, value in attributes.items()}
+
+
 def _attribute(name: str, value: AttributeValue) -> MessageAttribute:
+    if not is_filled_text(name):
+        raise SettingsError(f"the attribute {name!r} has no name that SQS takes: names are text")
     if name == JOB_ATTRIBUTE or name.lower().startswith(OWN_PREFIX):
         raise SettingsError(f"the attribute {name!r} is Forebay's own: choose another name")
     match value:

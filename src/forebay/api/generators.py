@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
-from forebay.errors import JobError
+from forebay.errors import Misuse
 from forebay.handlers.loop_steps import LoopSteps
 from forebay.handlers.loop_thread import LoopThread
 
@@ -85,7 +85,7 @@ class Opened:
             else:
                 value = next(generator)
         except (StopIteration, StopAsyncIteration):
-            raise JobError(f"{told} ended without a `yield`: it needs exactly one, where its work is done") from None
+            raise Misuse(f"{told} ended without a `yield`: it needs exactly one, where its work is done") from None
         self._entered.append((generator, told))
         return value
 
@@ -136,8 +136,8 @@ def _end(generator: Generator[Any, None, Any], error: BaseException | None, told
     raise _twice(told)
 
 
-def _twice(told: str) -> JobError:
-    return JobError(f"{told} has come to a second `yield`: it needs exactly one, where its work is done")
+def _twice(told: str) -> Misuse:
+    return Misuse(f"{told} has come to a second `yield`: it needs exactly one, where its work is done")
 
 
 def _is_same(raised: BaseException, thrown: BaseException) -> bool:

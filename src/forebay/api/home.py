@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from forebay.api.queue import Queue
+from forebay.api.texts import is_filled_text
 from forebay.errors import SettingsError
 
 QUEUE_VARIABLE = "FOREBAY_QUEUE_URL"
@@ -97,6 +99,12 @@ class Home:
         return self._name
 
 
+def _listed(name: str, queues: object) -> Sequence[str]:
+    if not isinstance(queues, Sequence):
+        raise SettingsError(f"queue={queues!r} of worker {name!r} is no URL and no name, and no list of them")
+    return cast("Sequence[str]", queues)
+
+
 def _name_of(address: str) -> str:
     return address.rsplit("/", 1)[-1]
 
@@ -110,7 +118,7 @@ def _addresses(name: str, queue: str | Sequence[str] | Queue | None) -> tuple[st
         case str():
             given: Sequence[str] = queue.split()
         case _:
-            given = queue
-    if any(not address.strip() or " " in address.strip() for address in given):
+            given = _listed(name, queue)
+    if not all(is_filled_text(address) and " " not in address.strip() for address in given):
         raise SettingsError(f"a queue of worker {name!r} is no URL and no name: {', '.join(map(repr, given))}")
     return tuple(address.strip() for address in given)

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypedDict, cast, get_args
 from forebay.api.durations import Duration, seconds
 from forebay.api.queue import Queue
 from forebay.api.sizes import Size, size_bytes
+from forebay.api.texts import is_filled_text
 from forebay.errors import SettingsError
 from forebay.handlers.registry import Retry
 from forebay.settings import LIMIT_DEFAULT_S, check_limit
@@ -100,7 +101,7 @@ class JobOptions:
             retry=_one_of(name, "retry", given.get("retry", "count"), get_args(Retry)),
             queue=_queue(name, given),
             slots_max=_count(name, "slots", given.get("slots")),
-            isolate=bool(given.get("isolate", False)),
+            isolate=_one_of(name, "isolate", given.get("isolate", False), (True, False)),
             memory_bytes=None if memory is None else size_bytes(f"memory of job {name!r}", memory),
             recycle_after=_count(name, "recycle", given.get("recycle")),
             unknown=_one_of(name, "unknown", given.get("unknown", "ignore"), get_args(Unknown)),
@@ -132,7 +133,7 @@ def _check_names(whose: str, settings: Mapping[str, Any], known: frozenset[str])
 
 def _text(name: str, setting: str, given: Mapping[str, Any]) -> str | None:
     value = given.get(setting)
-    if value is not None and not (isinstance(value, str) and value.strip()):
+    if value is not None and not is_filled_text(value):
         raise SettingsError(f"{setting}={value!r} of job {name!r} must be text, and not empty")
     return value
 
@@ -149,7 +150,7 @@ def _queue(name: str, given: Mapping[str, Any]) -> str | Queue | None:
 def _aliases(name: str, aliases: object) -> tuple[str, ...]:
     if isinstance(aliases, str) or not isinstance(aliases, Sequence):
         raise SettingsError(f"aliases of job {name!r} must be a list of names, such as ['old_name']")
-    return tuple(str(alias) for alias in cast("Sequence[object]", aliases))
+    return tuple(cast("Sequence[str]", aliases))
 
 
 def _count(name: str, setting: str, value: object) -> int | None:
@@ -160,15 +161,18 @@ def _count(name: str, setting: str, value: object) -> int | None:
 
 
 def _one_of(name: str, setting: str, value: Any, allowed: tuple[Any, ...]) -> Any:
-    if value not in allowed:
-        raise SettingsError(f"{setting}={value!r} of job {name!r} is none of {', '.join(allowed)}")
+    # By type too: 1 is equal to True.
+    if not any(type(value) is type(one) and value == one for one in allowed):
+        raise SettingsError(f"{setting}={value!r} of job {name!r} is none of {', '.join(map(str, allowed))}")
     return value
 
 
 def _backoff(name: str, backoff: Any) -> tuple[float, float]:
     if backoff is None:
         return 2.0, 900.0
-    both = cast("tuple[Duration, Duration]", backoff if isinstance(backoff, tuple) else (backoff, backoff))
+    both = cast("tuple[Duration, ...]", backoff if isinstance(backoff, tuple) else (backoff, backoff))
+    if len(both) != 2:
+        raise SettingsError(f"backoff={both!r} of job {name!r} must be one delay, or two: the first and the longest")
     first, ceiling = both
     first_s = seconds(f"backoff of job {name!r}", first)
     ceiling_s = seconds(f"backoff of job {name!r}", ceiling)

@@ -22,7 +22,7 @@ from typing import Any
 from forebay.api.callables import hints_of, kind_of, returned, told
 from forebay.api.generators import Opened, finished
 from forebay.api.shared import Shared
-from forebay.errors import ForebayError, JobError
+from forebay.errors import ForebayError, JobError, Misuse
 from forebay.handlers.loop_steps import LoopSteps
 from forebay.handlers.loop_thread import LoopThread
 
@@ -112,7 +112,7 @@ class Lifespan:
     def loop(self) -> LoopThread:
         """The handlers' loop. Raises `JobError` when the worker has not been started in this process."""
         if self._loop is None:
-            raise JobError(
+            raise Misuse(
                 "asynchronous middleware and dependencies of a `def` handler run on the handlers' event loop, and "
                 "there is none: the worker has not been started"
             )

@@ -114,6 +114,12 @@ async def _with_breaths(calls: Iterable[Call]) -> AsyncIterator[Call]:
             await asyncio.sleep(0)
 
 
+def _checked(call: object) -> Call:
+    if not isinstance(call, Call):
+        raise TypeError(f"{type(call).__name__} is no call: write job.call(…), which sends nothing yet")
+    return call
+
+
 class _Group:
     """The calls of one chunk that leave by one sender."""
 
@@ -155,7 +161,8 @@ class _Shipment:
         """Take calls until the chunk is full, or until there are no more."""
         try:
             for call in calls:
-                if self._is_full_with(finished(self._entered(call, on_private_loop)) if call.around else call):
+                around = _checked(call).around
+                if self._is_full_with(finished(self._entered(call, on_private_loop)) if around else call):
                     return
         except Exception as error:  # noqa: BLE001  (the user's code: `result` raises from it)
             self._broken_by = error
@@ -165,7 +172,8 @@ class _Shipment:
         """Take calls until the chunk is full, or until there are no more."""
         try:
             async for call in calls:
-                if self._is_full_with(await self._entered(call, lambda: here) if call.around else call):
+                around = _checked(call).around
+                if self._is_full_with(await self._entered(call, lambda: here) if around else call):
                     return
         except Exception as error:  # noqa: BLE001  (the user's code: `result` raises from it)
             self._broken_by = error

@@ -18,6 +18,7 @@ from typing import Any, Unpack
 from forebay.api.delivery import Delivery, Wishes
 from forebay.api.first_use import loaded
 from forebay.api.sending import Sender, SqsSender, is_caught, sqs_sender
+from forebay.api.texts import is_filled_text
 from forebay.errors import Fault, FaultKind, JobError, QueueError, SettingsError
 from forebay.model import JOB_ATTRIBUTE, MessageAttribute, hot_value
 from forebay.queue.contents import problem_of_body
@@ -45,8 +46,8 @@ class Queue:
 
     def __init__(self, address: str, *, sender: Sender | None = None) -> None:
         """`sender` is the way out, SQS when left out."""
-        if not address.strip():
-            raise SettingsError("a queue needs its URL or its name, but the address is empty")
+        if not is_filled_text(address):
+            raise SettingsError(f"a queue needs its URL or its name, but {address!r} is neither")
         self.address = address
         self.sender: Sender = sender if sender is not None else sqs_sender(address)
         self._plain = Addressed(self, Delivery())
@@ -97,8 +98,8 @@ class Addressed:
 def check_name(job: str) -> str:
     """Return the name if SQS can carry it. Raises `JobError`."""
     # Control characters are not allowed in a message, attributes included (facts/sqs.md section 2).
-    if not job.strip() or len(job) > NAME_MAX or not job.isprintable():
-        raise JobError(f"{job[:NAME_MAX]!r} cannot name a job: write 1 to {NAME_MAX} printable characters")
+    if not is_filled_text(job) or len(job) > NAME_MAX or not job.isprintable():
+        raise JobError(f"{job!r:.{NAME_MAX}} cannot name a job: write 1 to {NAME_MAX} printable characters")
     return job
 
 

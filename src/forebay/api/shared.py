@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from forebay.errors import JobError
+from forebay.errors import JobError, Misuse
 
 _T = TypeVar("_T")
 
@@ -47,12 +47,12 @@ class Shared:
             return fitting[0]
         there_are = ", ".join(map(_name, self._by_kind)) or "none at all"
         wanted = f"no start hook has given a {_name(kind)}" if not fitting else f"more than one {_name(kind)} is shared"
-        raise JobError(f"{wanted}; shared are: {there_are}. Return it from a function with @worker.on_start")
+        raise Misuse(f"{wanted}; shared are: {there_are}. Return it from a function with @worker.on_start")
 
     def of(self, hook: Callable[..., Any]) -> Any:
         """Return what this hook has made. Raises `JobError` when it has not run."""
         if hook not in self._by_hook:
-            raise JobError(f"start hook {hook.__qualname__!r} has not run: only a worker runs it, when it starts")
+            raise Misuse(f"start hook {hook.__qualname__!r} has not run: only a worker runs it, when it starts")
         return self._by_hook[hook]
 
     def clear(self) -> None:

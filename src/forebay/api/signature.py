@@ -37,6 +37,7 @@ class Signature:
         parameters = list(self._whole.parameters.values())
         self.wants_context = bool(parameters) and _is_context(function, parameters[0])
         self._without_context = parameters[1:] if self.wants_context else parameters
+        self._check_no_method(parameters)
         for parameter in self._without_context:
             self._check(parameter)
         self.marked = {one.name: one.default for one in self._without_context if isinstance(one.default, Dependency)}
@@ -108,6 +109,13 @@ class Signature:
                 "Import them at module level, outside `if TYPE_CHECKING`"
             ) from error
 
+    def _check_no_method(self, parameters: list[Parameter]) -> None:
+        if parameters and parameters[0].name in ("self", "cls") and parameters[0].annotation is _NONE:
+            raise JobError(
+                f"job {self.name!r} is a method, and its {parameters[0].name!r} cannot travel: declare a function, or "
+                "the method of an object (`worker.job(mailer.send)`)"
+            )
+
     def _check(self, parameter: Parameter) -> None:
         if _is_context(self._function, parameter):
             raise JobError(f"job {self.name!r}: the Context must be the first parameter, not {parameter.name!r}")
@@ -145,6 +153,8 @@ def name_of(function: Callable[..., object]) -> str:
 def _inspected(name: str, function: Callable[..., object]) -> inspect.Signature:
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise JobError(f"job {name!r} has a `yield` in it: a job returns, it does not generate")
+    if isinstance(function, classmethod):
+        raise JobError(f"job {name!r} is a class method: declare a function, or the method of its class from outside")
     if inspect.isclass(function):
         raise JobError(f"job {name!r} is a class: declare a function")
     try:

@@ -9,17 +9,19 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Concatenate, Literal, NoReturn, Protocol, TypeVar, Unpack, cast, overload
+from typing import Any, Concatenate, Literal, NoReturn, Protocol, TypeVar, Unpack, overload
 
+from forebay.api.batch import Batch
 from forebay.api.context import Context
 from forebay.api.declared import Declared
 from forebay.api.durations import Duration, seconds
 from forebay.api.home import Home
 from forebay.api.hooks import Hooks
-from forebay.api.job import Arg, DeclareBatch, DeclareJob, Job, Ret
+from forebay.api.job import Arg, DeclareBatch, DeclareJob, Item, Job, Ret
 from forebay.api.job_options import DefaultSettings, JobSettings
 from forebay.api.jobs import Jobs
 from forebay.api.queue import Queue
+from forebay.api.texts import is_filled_text
 from forebay.errors import SettingsError
 from forebay.handlers.registry import Registry
 from forebay.settings import LogFormat, Protect
@@ -64,11 +66,11 @@ class Worker(Hooks):
         The other settings are those of `forebay run`. Options, environment and `forebay.yml` go before them.
         """
         super().__init__()
-        if not name.strip():
-            raise SettingsError("a worker needs a name, but it is empty")
+        if not is_filled_text(name):
+            raise SettingsError(f"a worker needs a name, but {name!r} is none")
         self.name = name
-        if job_field is not None and not job_field.strip():
-            raise SettingsError(f"job_field of worker {name!r} must name a member of the body, but it is empty")
+        if job_field is not None and not is_filled_text(job_field):
+            raise SettingsError(f"job_field={job_field!r} of worker {name!r} must name a member of the body")
         self.home = Home(name, queue)
         given = {
             "dead-letter": dead_letter,
@@ -108,13 +110,32 @@ class Worker(Hooks):
         """
 
         def declare(function: Callable[..., object]) -> Job[..., ..., object]:
-            return self._job(self.jobs.declare(function, settings))
+            return self._job(self.jobs.declare(_plain(function), settings))
 
         return declare if function is None else declare(function)
 
+    @overload
+    def batch(
+        self, function: Callable[Concatenate[Context, Batch[Item], Arg], Ret], /
+    ) -> Job[[Item], Concatenate[Context, Batch[Item], Arg], Ret]: ...
+    @overload
+    def batch(
+        self, function: Callable[Concatenate[Batch[Item], Arg], Ret], /
+    ) -> Job[[Item], Concatenate[Batch[Item], Arg], Ret]: ...
+    @overload
     def batch(
         self, /, *, size: int = 10, linger: Duration = "1s", default: bool = False, **settings: Unpack[JobSettings]
-    ) -> DeclareBatch:
+    ) -> DeclareBatch: ...
+    def batch(
+        self,
+        function: Callable[..., object] | None = None,
+        /,
+        *,
+        size: int = 10,
+        linger: Duration = "1s",
+        default: bool = False,
+        **settings: Unpack[JobSettings],
+    ) -> Any:
         """Declare a batch handler: `@worker.batch(size=100, linger="1s")` above a function of a `Batch[Event]`.
 
         It is called when `size` messages wait, or `linger` after the first. Each message carries one item and is
@@ -122,10 +143,10 @@ class Worker(Hooks):
         """
 
         def declare(function: Callable[..., object]) -> Job[..., ..., object]:
-            declared = self.jobs.declare_batch(function, settings, size=size, linger=linger, default=default)
-            return self._job(declared)
+            plain = _plain(function)
+            return self._job(self.jobs.declare_batch(plain, settings, size=size, linger=linger, default=default))
 
-        return cast("DeclareBatch", declare)
+        return declare if function is None else declare(function)
 
     def _job(self, declared: Declared) -> Job[..., ..., object]:
         own = declared.options.queue
@@ -139,7 +160,7 @@ class Worker(Hooks):
         """Declare the handler of messages that name no job. The function stays as it is."""
 
         def declare(function: Function) -> Function:
-            self.jobs.declare_default(function, settings)
+            self.jobs.declare_default(_plain(function), settings)
             return function
 
         return declare if function is None else declare(function)
@@ -179,6 +200,11 @@ class Worker(Hooks):
         from forebay.api.program import serve_within
 
         return await serve_within(self, stop)
+
+
+def _plain(function: Callable[..., object]) -> Callable[..., object]:
+    """Return the user's own function, of a job that is declared a second time: as the default, or on another worker."""
+    return function.declared.function if isinstance(function, Job) else function
 
 
 def _seconds(name: str, value: Duration | None) -> float | None:

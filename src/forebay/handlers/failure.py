@@ -6,7 +6,8 @@ Rules kept here and nowhere else:
    So is `GoingOn`, which is no `Exception`: an `except Exception` around a step of the work must not swallow it.
 2. Everything else is a failure, `SystemExit` and `KeyboardInterrupt` included: user code does not stop a worker.
 3. A fingerprint is made of types and functions, never of values or line numbers: it groups across inputs and edits.
-4. The exception's own words stay in `Failed.message` and `Failed.traceback`, bounded, and out of every repr.
+4. The exception's own words stay in `Failed.message` and `Failed.traceback`, bounded, and out of every repr. Only what
+   `Misuse` says is told with its type: the words are ours, and nobody could mend what is called a `JobError`.
 5. No exception can break this: not one whose `__str__` raises, whose causes run in a circle, or that has no stack left.
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import cast
 
+from forebay.errors import Misuse
 from forebay.handlers.frames import Place, places_of, told
 from forebay.model import CONTINUED, Continued, Failed, Postponed, Rejected, Succeeded
 
@@ -91,7 +93,7 @@ def answer_of(error: BaseException) -> Answered | Continued | None:
 def _failed(error: BaseException) -> Failed:
     places = places_of(error.__traceback__)
     return Failed(
-        error=_name(type(error)),
+        error=_told(error),
         fingerprint=_fingerprint(error, places),
         frames=told(places),
         message=_words(error)[:MESSAGE_MAX],
@@ -103,7 +105,7 @@ def _fingerprint(error: BaseException, places: list[Place]) -> str:
     """Return a short name for this kind of failure."""
     digest = sha256()
     for cause in _causes(error):
-        digest.update(_name(type(cause)).encode(errors="replace") + b"\n")
+        digest.update(_told(cause).encode(errors="replace") + b"\n")
     # Each function once, in the order first met: how deep a recursion went is a value too.
     for file, function in dict.fromkeys((_basename(code.co_filename), code.co_qualname) for code, _ in places):
         digest.update(f"{file} {function}\n".encode(errors="replace"))
@@ -150,6 +152,12 @@ def _words(value: object) -> str:
         return str(value)
     except BaseException as trouble:  # noqa: BLE001 - a `__str__` that raises is the user's, and anything may come out
         return f"({_name(type(trouble))} from its __str__)"
+
+
+def _told(error: BaseException) -> str:
+    """Return what may be told of the error: its type, and words only if they are ours."""
+    # Exactly this type: a class of the user's that derives from it has words of its own.
+    return f"JobError: {_words(error)[:REASON_MAX]}" if type(error) is Misuse else _name(type(error))
 
 
 def _name(kind: type[BaseException]) -> str:

@@ -23,6 +23,7 @@ INNER_MAX = 18
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _OURS_TO_TELL = os.path.join(_OURS, "api", "sample.py")
 _AWAITED_MAX = 1_000
+_WAITING = os.path.join("concurrent", "futures", "_base.py")
 _MACHINERY = (os.sep + "asyncio" + os.sep, os.sep + "threading.py", os.sep + "contextvars.py")
 
 Place = tuple[CodeType, int]
@@ -102,7 +103,8 @@ def short(filename: str) -> str:
 
 
 def _is_ours(place: Place) -> bool:
-    return _is_our_file(place[0].co_filename)
+    # A thread of ours that waits for the handlers' loop has the future's frames in the traceback, before any other.
+    return _is_our_file(place[0].co_filename) or place[0].co_filename.endswith(_WAITING)
 
 
 def _is_our_file(file: str) -> bool:

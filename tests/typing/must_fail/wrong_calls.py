@@ -141,7 +141,18 @@ def numbers(items: Batch[int]) -> None:
     items.fail(0, 5)  # error
 
 
+@worker.batch  # error
+def no_batch_either(items: list[int]) -> None: ...
+
+
+@worker.batch
+def bare(items: Batch[int]) -> None: ...
+
+
 needs_number.enqueue(number=1)  # error
+needs_number.enqueue("key", 1, 2)  # error
+bare.enqueue("1")  # error
+bare.enqueue([1])  # error
 numbers.enqueue("1")  # error
 numbers.enqueue(1, 2)  # error
 numbers.call()  # error
