@@ -109,6 +109,24 @@ def test_a_program_that_a_child_cannot_import_is_told_of_and_tried_again_after_p
     assert has_ended
 
 
+def test_a_program_whose_import_takes_for_ever_is_told_of(tmp_path: Path) -> None:
+    words = Words()
+    worker = isolated_jobs.worker
+    (plan,) = plans(worker, worker.registry, WorkerSettings(), ["http://127.0.0.1:1/q"])
+    (tmp_path / "slow_jobs.py").write_text("import threading\nthreading.Event().wait()\n")
+    where = {"module": "slow_jobs", "path": None, "is_main": False, "attribute": "worker"}
+    path = [str(tmp_path), *plan.hello["path"]]
+    plan = replace(plan, children=1, slow_s=0.5, hello={**plan.hello, "worker": where, "path": path})
+    executor = ProcessExecutor(worker.registry, plan, report=words.report)
+
+    executor.open(Collected())
+    (told,) = words.reported("child.slow")
+    has_ended = executor.close(wait_s=PATIENCE_S)
+
+    assert told["waited_s"] == 0.5
+    assert has_ended
+
+
 def test_a_child_that_dies_with_nothing_to_do_is_told_of_and_replaced() -> None:
     with children() as at_work:
         at_work.executor.start([attempt(1, "says_where")])

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from forebay import platform
 from forebay.api.locating import CHILD, whereabouts
 from forebay.handlers.children import Report
-from forebay.handlers.placing import Plan
+from forebay.handlers.plan import Plan
 from forebay.handlers.registry import Registry, Runs
 from forebay.observability.prints import Prints
 from forebay.observability.reporter import Reporter

@@ -26,7 +26,7 @@ from forebay.handlers.loop_thread import LoopThread
 from forebay.handlers.on_loop import LoopExecutor
 from forebay.handlers.on_process import ProcessExecutor
 from forebay.handlers.on_thread import ThreadExecutor
-from forebay.handlers.placing import Plan
+from forebay.handlers.plan import Plan
 from forebay.handlers.registry import Registry
 from forebay.observability.reporter import Reporter
 from forebay.protection.ecs import EcsProtection

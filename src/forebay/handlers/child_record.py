@@ -55,6 +55,8 @@ class Child:
         self.verdict: Literal["limit", "interrupt"] | None = None
         """Why we kill it, when we do: what its death then means for the attempts that it runs."""
         self.kill_at: float | None = None
+        self.slow_at: float | None = None
+        """When it has taken so long to come up that somebody should know."""
         self.pinged_at: float | None = None
         self.blockage: Blockage | None = None
         self.stacks: dict[int, tuple[str, ...]] = {}

@@ -3,8 +3,7 @@
 Rules kept here and nowhere else:
 
 1. One thread serves all children. Each is started by it, for Linux ends a child with the thread that started it.
-2. Who is missing is replaced at once; only when children do not come up, or die with nothing to do, are pauses made
-   that double up to half a minute.
+2. Who is missing is replaced as soon as `comeback` lets it be. Who does not come up for long is told of.
 3. What a child has said before its death counts: its death is told after its last word.
 4. No child outlives `close`.
 """
@@ -24,12 +23,10 @@ from typing import Any, Protocol
 from forebay.errors import ExecutorBroken
 from forebay.handlers.child_process import ChildProcess, Death
 from forebay.handlers.child_record import Child, Phase
+from forebay.handlers.comeback import Comeback
 from forebay.handlers.pipe import Header
+from forebay.handlers.plan import Plan
 from forebay.handlers.waking import Waker
-
-PAUSE_FIRST_S = 1.0
-PAUSE_MAX_S = 30.0
-"""Between attempts to have a child that does not come up."""
 
 LOOK_S = 0.05
 """How often processes are looked at where the system does not tell of their end by itself."""
@@ -52,25 +49,23 @@ Report = Callable[[str, Mapping[str, object]], None]
 
 
 class Keeper:
-    """Keeps `wanted` children up."""
+    """Keeps as many children up as the plan says."""
 
-    def __init__(
-        self, module: str, hello: Header, wanted: int, lock: AbstractContextManager[Any], report: Report
-    ) -> None:
+    def __init__(self, plan: Plan, lock: AbstractContextManager[Any], report: Report) -> None:
         """`lock` guards the records; `report` may be called from any thread."""
         self.children: list[Child] = []
-        self._module = module
-        self._hello = hello
+        self._module = plan.module
+        self._hello = {"t": "hello", **plan.hello}
+        self._slow_s = plan.slow_s
         self._environment = dict(os.environ)  # Code that runs beside us may change it, and the next child needs it.
-        self._wanted = wanted
+        self._wanted = plan.children
         self._master: Master
         self._lock = lock
         self._report = report
         self._selector = selectors.DefaultSelector()
         self._waker = Waker()
         self._selector.register(self._waker.descriptor, selectors.EVENT_READ)
-        self._failures = 0
-        self._spawn_at = 0.0
+        self.comeback = Comeback()
         self._is_closing = False
         self._is_over = False
         self._thread = threading.Thread(target=self._run, name="forebay-children", daemon=True)
@@ -105,21 +100,6 @@ class Keeper:
         child.kill_at = monotonic() + within_s
         self.wake()
 
-    def came_up(self) -> None:
-        """A child has come up: what went wrong before is over."""
-        self._failures = 0
-
-    def failed(self) -> float:
-        """A child has not come up, or died with nothing to do. Return the pause before the next, in seconds.
-
-        Those that fail together, fail once.
-        """
-        now = monotonic()
-        if now >= self._spawn_at:
-            self._spawn_at = now + min(PAUSE_MAX_S, PAUSE_FIRST_S * 2.0 ** min(self._failures, 10))
-            self._failures += 1
-        return round(self._spawn_at - now, 3)
-
     # ── below, everything runs on the keeper's thread ──────────────────────────────────────────────────────
 
     def _run(self) -> None:
@@ -130,7 +110,7 @@ class Keeper:
                 frame = traceback.extract_tb(error.__traceback__)[-1]
                 where = f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}"
                 self._report("internal.error", {"error": type(error).__name__, "where": where})
-                self._spawn_at = monotonic() + PAUSE_FIRST_S
+                self.comeback.failed()
         self._selector.close()
         with self._lock:
             self._is_over = True
@@ -147,9 +127,13 @@ class Keeper:
                 if child.kill_at is not None and now >= child.kill_at:
                     child.kill_at = None
                     child.process.kill()
+                if child.slow_at is not None and now >= child.slow_at:
+                    child.slow_at = None
+                    if child.phase is Phase.STARTING:
+                        self._report("child.slow", {"process_id": child.process.pid, "waited_s": self._slow_s})
                 self._watch_writing(child)
             missing = 0 if self._is_closing else self._wanted - sum(child.stays for child in self.children)
-        if missing > 0 and now >= self._spawn_at:
+        if missing > 0 and now >= self.comeback.due_at:
             self._spawn(missing)
         for key, mask in self._selector.select(self._pause_s(missing)):
             if key.data is None:
@@ -164,9 +148,9 @@ class Keeper:
     def _pause_s(self, missing: int) -> float | None:
         """How long nothing has to be done unless somebody says something."""
         now = monotonic()
-        instants = [child.kill_at for child in self.children if child.kill_at is not None]
-        if missing > 0 and self._spawn_at > now:
-            instants.append(self._spawn_at)
+        instants = [at for child in self.children for at in (child.kill_at, child.slow_at) if at is not None]
+        if missing > 0 and self.comeback.due_at > now:
+            instants.append(self.comeback.due_at)
         if any(child.process.descriptor is None for child in self.children):
             instants.append(now + LOOK_S)
         return max(0.0, min(instants) - now) if instants else None
@@ -176,13 +160,14 @@ class Keeper:
             try:
                 child = Child(ChildProcess(self._module, self._environment))
             except OSError as error:
-                pause_s = self.failed()
+                pause_s = self.comeback.failed()
                 self._report(
                     "child.failed", {"error": f"{type(error).__name__}: {error.strerror}", "retry_in_s": pause_s}
                 )
                 return
             with self._lock:
                 self.children.append(child)
+                child.slow_at = monotonic() + self._slow_s
                 child.send(self._hello)
                 if self._is_closing:  # Since we looked whether it was wanted.
                     child.phase = Phase.LEAVING
@@ -235,10 +220,12 @@ class Keeper:
             self._hear_out(child)
         if child.process.descriptor is not None:
             self._selector.unregister(child.process.descriptor)
-        self._master.died(child, death)
-        with self._lock:
-            self.children.remove(child)
-        child.process.close()
+        try:
+            self._master.died(child, death)
+        finally:
+            with self._lock:
+                self.children.remove(child)
+            child.process.close()
 
     def _hear_out(self, child: Child) -> None:
         """Take in what a dead child has said last."""

@@ -95,13 +95,15 @@ class Listening:
     def _ready(self, child: Child, _: Header) -> None:
         if child.phase is Phase.STARTING:
             child.phase = Phase.UP
-            self._keeper.came_up()
+            self._keeper.comeback.succeeded()
             self._placing.place()
 
     def _unusable(self, child: Child, header: Header) -> None:
         child.is_told_broken = True
         fields = {name: header[name] for name in ("error", "frames", "traceback")}
-        self._report("child.failed", {**fields, "process_id": child.process.pid, "retry_in_s": self._keeper.failed()})
+        self._report(
+            "child.failed", {**fields, "process_id": child.process.pid, "retry_in_s": self._keeper.comeback.failed()}
+        )
 
     def _has_ended(self, child: Child, header: Header) -> None:
         jobs = {child.running[number].attempt.job for number, _, _ in header["ended"] if number in child.running}
@@ -200,7 +202,7 @@ class Listening:
         else:
             stack = {"stack": " > ".join(told.stack)} if told.stack else {}
             event = "child.failed" if child.phase is Phase.STARTING else "child.died"
-            self._report(event, {**known, **stack, "retry_in_s": self._keeper.failed()})
+            self._report(event, {**known, **stack, "retry_in_s": self._keeper.comeback.failed()})
 
 
 def _is_out_of_memory(outcome: Outcome) -> bool:

@@ -19,7 +19,8 @@ from forebay.handlers.children import Keeper, Report
 from forebay.handlers.executor import Blockage, Deliver, Ended
 from forebay.handlers.listening import Listening
 from forebay.handlers.pipe_words import signals_said
-from forebay.handlers.placing import Placing, Plan
+from forebay.handlers.placing import Placing
+from forebay.handlers.plan import Plan
 from forebay.handlers.registry import Registry
 from forebay.model import Attempt, Interrupted
 
@@ -37,7 +38,7 @@ class ProcessExecutor:
         """`report` tells an event; it may be called from any thread."""
         self._plan = plan
         self._lock = threading.RLock()
-        self._keeper = Keeper(plan.module, {"t": "hello", **plan.hello}, plan.children, self._lock, report)
+        self._keeper = Keeper(plan, self._lock, report)
         self._placing = Placing(registry, plan, self._keeper.children, self._keeper.wake)
         self._listening = Listening(self._placing, self._keeper, self._lock, report)
         self._closing = False

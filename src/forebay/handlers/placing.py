@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 
 from forebay.handlers.batches import gathered
@@ -22,32 +21,11 @@ from forebay.handlers.child_record import Child, Phase, Placed
 from forebay.handlers.executor import Ended
 from forebay.handlers.pipe import Header
 from forebay.handlers.pipe_words import attempts_said
-from forebay.handlers.registry import Registry, Runs
+from forebay.handlers.plan import Plan
+from forebay.handlers.registry import Registry
 from forebay.model import Attempt, Outcome
 
 Work = tuple[Attempt, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Which children there are to be."""
-
-    kinds: tuple[Runs, ...]
-    """The kinds of handlers that they run."""
-    children: int
-    slots_each: int
-    """Attempts that one child runs at once. 1 for isolated jobs."""
-    module: str
-    """What a child runs, with `python -m`."""
-    hello: Header = field(default_factory=dict[str, object])
-    """What it is told first."""
-    print_out: Callable[[str], object] | None = None
-    """Takes what children print. None: they print themselves."""
-
-    @property
-    def is_isolated(self) -> bool:
-        """Whether an attempt is alone in its child, so that the child may be killed for it."""
-        return self.kinds == ("process",)
 
 
 class Placing:

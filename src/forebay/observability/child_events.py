@@ -44,6 +44,13 @@ CHILDREN = (
         Keep.IMPORTANT,
     ),
     EventKind(
+        "child.slow",
+        Level.WARNING,
+        "Child process {process_id} has not come up in {waited_s} s: the program is still being imported",
+        {**_PROCESS, "waited_s": "how long it has been starting, in seconds"},
+        Keep.IMPORTANT,
+    ),
+    EventKind(
         "child.replaced",
         Level.INFO,
         "Child process {process_id} is replaced ({reason}), jobs done: {jobs}[; it has grown by {grown_bytes} bytes]",
