@@ -15,6 +15,7 @@ from tests.handlers import isolated_jobs
 from tests.handlers.collecting import PATIENCE_S, Collected, opened
 from tests.processes.harness import wait_for
 
+from forebay import Worker
 from forebay.api.children import plans
 from forebay.handlers.executor import Blockage
 from forebay.handlers.on_process import ProcessExecutor
@@ -104,11 +105,15 @@ class Children:
 
 @contextmanager
 def children(
-    count: int = 1, *, runs: str = "process", slots: int = 4, print_out: Callable[[str], object] | None = None
+    count: int = 1,
+    *,
+    runs: str = "process",
+    slots: int = 4,
+    print_out: Callable[[str], object] | None = None,
+    worker: Worker = isolated_jobs.worker,
 ) -> Iterator[Children]:
-    """Run the jobs of `isolated_jobs` in so many children; they are all up at the start of the block."""
+    """Run the jobs of `worker` in so many children; they are all up at the start of the block."""
     settings = WorkerSettings(processes=2, slots=slots)
-    worker = isolated_jobs.worker
     found = plans(worker, worker.registry, settings, QUEUES)
     plan = next(plan for plan in found if runs in plan.kinds)
     slots_each = 1 if runs == "process" else slots // count

@@ -55,7 +55,7 @@ def test_a_dump_that_was_cut_off_tells_what_it_can(dump: str) -> None:
         (-signal.SIGABRT, False, "Aborted", "SIGABRT"),
         (-signal.SIGKILL, False, "killed from outside, perhaps by the kernel for want of memory", "SIGKILL"),
         (-signal.SIGKILL, True, "killed by the kernel: the container was out of memory", "SIGKILL"),
-        (3, False, "the process left by itself in the middle of the job", None),
+        (3, False, "the process left by itself", None),
         (OUT_OF_MEMORY, False, "no memory left under the job's limit", None),
     ],
 )

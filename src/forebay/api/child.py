@@ -5,6 +5,8 @@ Rules kept here and nowhere else:
 1. The first thing is to be ended with the worker, the second to leave a trace of an own sudden death.
 2. The program is imported before the child says that it is ready: until then its slot does not count.
 3. What the import raises is the user's: it is told with its traceback, and the child leaves.
+4. SIGTERM is the worker's to obey. Where it reaches every process of a service (systemd), the worker drains, and its
+   children end when it says so.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ import importlib
 import logging
 import os
 import runpy
+import signal
 import sys
 import traceback
 from collections.abc import Mapping
 from functools import partial
+from types import FrameType
 from typing import Any
 
 from forebay import platform
@@ -49,6 +53,7 @@ def main(arguments: list[str]) -> int:
     # Beyond the board, which has its place at the beginning.
     os.lseek(int(post_mortem), BOARD_BYTES, os.SEEK_SET)
     faulthandler.enable(int(post_mortem), all_threads=True)
+    _leave_termination_to_the_worker()
     link = ParentLink(int(pipe))
     hello, _ = next(link.frames())
     try:
@@ -59,6 +64,23 @@ def main(arguments: list[str]) -> int:
     service.run()
     logging.shutdown()
     return 0
+
+
+def _leave_termination_to_the_worker() -> None:
+    """Let SIGTERM be without effect here, and be what it always is in copies of this process and what they start.
+
+    A handler rather than SIG_IGN: programs that handlers start do not inherit it.
+    """
+
+    def nothing(_number: int, _frame: FrameType | None) -> None:
+        return
+
+    def as_usual() -> None:
+        if signal.getsignal(signal.SIGTERM) is nothing:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, nothing)
+    os.register_at_fork(after_in_child=as_usual)
 
 
 def _service(hello: Mapping[str, Any], link: ParentLink, board: CrashBoard) -> ChildService:

@@ -31,8 +31,8 @@ from forebay.handlers.registry import Handler, Registry
 from forebay.model import Attempt, Signals
 from forebay.platform import leave_now
 
-ENDS_IN_FRAME_MAX = 100
-"""So that a frame keeps under its bound, whatever each outcome holds."""
+ENDS_IN_FRAME_MAX = 32
+"""So that a frame keeps under its bound, whatever each outcome holds: a character may take twelve bytes there."""
 _BUG = 70
 
 

@@ -2,7 +2,8 @@
 
 Rules kept here and nowhere else:
 
-1. Frames leave whole, from whichever thread, in the order of the calls.
+1. Frames leave whole, from whichever thread, in the order of the calls. What a signal handler or a finalizer says while
+   its own thread is in the middle of a frame leaves after that frame.
 2. When the worker is gone, so is the child, with everything that it has started.
 3. A copy of the child that a handler forks off has no voice here: it would cut our frames in two.
 """
@@ -14,6 +15,7 @@ import os
 import signal
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -32,7 +34,9 @@ class ParentLink:
         os.set_inheritable(descriptor, False)  # What the handlers start must not hold the pipe open.
         self._socket = socket.socket(fileno=descriptor)
         self._frames = Frames(header_bytes_max=TAIL_BYTES_MAX, tail_bytes_max=TAIL_BYTES_MAX)
-        self._sending = threading.Lock()
+        self._sending = threading.RLock()
+        self._is_sending = False
+        self._waiting: deque[bytes] = deque()
         self._process_id = os.getpid()
 
     @property
@@ -44,10 +48,20 @@ class ParentLink:
         """Send one frame; wait until the system has taken it."""
         if not self.is_ours:
             return
-        frame = packed(header)
+        self._waiting.append(packed(header))
+        with self._sending:
+            if self._is_sending:
+                return  # This thread is in the middle of another frame, further out.
+            self._is_sending = True
+            try:
+                while self._waiting:
+                    self._send(self._waiting.popleft())
+            finally:
+                self._is_sending = False
+
+    def _send(self, frame: bytes) -> None:
         try:
-            with self._sending:
-                self._socket.sendall(frame)
+            self._socket.sendall(frame)
         except OSError as error:
             if error.errno in (errno.EBADF, errno.ENOTSOCK):
                 leave_now(PIPE_CLOSED)  # Some code has closed what was not its own; nobody can be told anything now.

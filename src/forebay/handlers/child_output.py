@@ -69,13 +69,16 @@ class _Forwarding(logging.Handler):
                 record.exc_text = record.exc_text or self._formatter.formatException(record.exc_info)
             said = record_said(record, place)
         except Exception as error:  # noqa: BLE001  (the user's arguments and their __str__; never our reason to fail)
-            record.msg = (
-                f"a log record at {record.filename}:{record.lineno} cannot be formatted: {type(error).__name__}"
-            )
-            record.args = None
-            said = record_said(record, None)
+            said = record_said(_unreadable(record, error), None)
         attempt = CURRENT_ATTEMPT.get()
         self._link.send({"t": "log", "n": None if attempt is None else attempt.number, "record": said})
+
+
+def _unreadable(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
+    """Return what is said in place of a record that cannot be formatted or sent."""
+    where = f"{record.filename}:{record.lineno}"
+    words = f"a log record at {where} cannot be formatted: {type(error).__name__}"
+    return logging.LogRecord(str(record.name), logging.ERROR, str(record.pathname), 0, words, None, None)
 
 
 class _Lines:

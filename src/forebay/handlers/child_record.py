@@ -54,6 +54,8 @@ class Child:
         """A job of it was refused memory: what it has left over may be too little for the next one."""
         self.verdict: Literal["limit", "interrupt"] | None = None
         """Why we kill it, when we do: what its death then means for the attempts that it runs."""
+        self.trouble: str | None = None
+        """What was no frame among what it has said, when we kill it for that."""
         self.kill_at: float | None = None
         self.slow_at: float | None = None
         """When it has taken so long to come up that somebody should know."""

@@ -206,7 +206,7 @@ class Keeper:
         except BlockingIOError:
             return True
         except ExecutorBroken as error:
-            self._report("child.failed", {"error": str(error), "process_id": child.process.pid})
+            child.trouble = str(error)
             return False
         return headers is not None
 

@@ -62,11 +62,11 @@ def read_dump(dump: str) -> Told:
     return Told(fatal[1] if fatal is not None else "", thread, told_places(frames[::-1]))
 
 
-def crashed(death: Death, told: Told, *, log_tail: Sequence[str] = ()) -> Crashed:
+def crashed(death: Death, told: Told, *, trouble: str | None = None, log_tail: Sequence[str] = ()) -> Crashed:
     """Return the outcome of the attempt that a process died of."""
     return Crashed(
         exit_code=death.exit_code,
-        reason=reason_of(death, told),
+        reason=reason_of(death, told, trouble=trouble),
         peak_memory_bytes=death.peak_memory_bytes,
         stack=told.stack,
         log_tail=tuple(log_tail),
@@ -74,8 +74,10 @@ def crashed(death: Death, told: Told, *, log_tail: Sequence[str] = ()) -> Crashe
     )
 
 
-def reason_of(death: Death, told: Told) -> str:
-    """Return in a few words what is known of the cause."""
+def reason_of(death: Death, told: Told, *, trouble: str | None = None) -> str:
+    """Return in a few words what is known of the cause. `trouble` is what we have killed it for, if we have."""
+    if trouble is not None:
+        return trouble
     if death.was_out_of_memory:
         return "killed by the kernel: the container was out of memory"
     if death.exit_code == -signal.SIGKILL:
@@ -86,7 +88,7 @@ def reason_of(death: Death, told: Told) -> str:
         return told.error
     if death.exit_code < 0:
         return signal.strsignal(-death.exit_code) or "ended by a signal"
-    return "the process left by itself in the middle of the job"
+    return "the process left by itself"
 
 
 def signal_name(exit_code: int) -> str | None:

@@ -179,7 +179,7 @@ class Listening:
         else:
             guilty = blamed(death, told, running)
             batches = {running[number].batch for number in guilty} - {0}
-            crash = crashed(death, told, log_tail=child.log_tail)
+            crash = crashed(death, told, trouble=child.trouble, log_tail=child.log_tail)
             outcomes = {
                 number: crash if number in guilty or attempt.batch in batches else Interrupted()
                 for number, attempt in running.items()
@@ -191,7 +191,7 @@ class Listening:
             "process_id": child.process.pid,
             "exit_code": death.exit_code,
             "signal": signal_name(death.exit_code),
-            "reason": reason_of(death, told),
+            "reason": reason_of(death, told, trouble=child.trouble),
             "peak_memory_bytes": death.peak_memory_bytes,
         }
         known = {name: value for name, value in fields.items() if value is not None}

@@ -13,6 +13,7 @@ import logging
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from itertools import islice
 from typing import Any, cast
 
 from forebay.handlers.pipe import Header
@@ -153,24 +154,42 @@ def outcome_heard(said: list[Any] | None) -> Outcome:
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _CARRIED = ("name", "levelno", "levelname", "created", "msecs", "pathname", "filename", "module", "lineno", "funcName")
-_SCALARS = (str, int, float, bool)
 
 RECORD_CHARACTERS_MAX = 256 * 1024
 """Of one log record's message or traceback; what is longer is cut."""
 
+EXTRA_MAX = 64
+EXTRA_CHARACTERS_MAX = 8 * 1024
+NUMBER_BITS_MAX = 1024
+"""Of what stands beside the message. All bounds together keep a record's frame below the pipe's, whatever it holds."""
+
 
 def record_said(record: logging.LogRecord, exception_place: str | None) -> Header:
-    """Return a log record with its message formatted. `extra={…}` goes along as far as it is text or numbers."""
+    """Return a log record with its message formatted. `extra={…}` goes along as far as it is text or numbers.
+
+    Raises what the record's arguments raise, and `TypeError` for a record that logging itself would not make.
+    """
     said: Header = {name: getattr(record, name) for name in _CARRIED}
+    if not all(value is None or isinstance(value, (str, int, float)) for value in said.values()):
+        raise TypeError("a log record with what is neither text nor a number in a field of logging's own")
     said["msg"] = record.getMessage()[:RECORD_CHARACTERS_MAX]
-    said["extra"] = {
-        name: value for name, value in vars(record).items() if name not in _STANDARD and isinstance(value, _SCALARS)
-    }
+    beside = ((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+    said["extra"] = {name: _bounded(value) for name, value in islice(filter(_is_plain, beside), EXTRA_MAX)}
     if exception_place is not None:
         said["exc_text"] = record.exc_text or ""
         said["exc_text"] = said["exc_text"][-RECORD_CHARACTERS_MAX:]
         said["exception_place"] = exception_place
     return said
+
+
+def _is_plain(beside: tuple[str, Any]) -> bool:
+    """Whether JSON has a word for it: it has one for any number, but Python refuses to write the longest."""
+    _, value = beside
+    return isinstance(value, (str, float)) or (isinstance(value, int) and value.bit_length() <= NUMBER_BITS_MAX)
+
+
+def _bounded(value: str | float) -> str | float:
+    return value[:EXTRA_CHARACTERS_MAX] if isinstance(value, str) else value
 
 
 def record_heard(said: Header) -> logging.LogRecord:
