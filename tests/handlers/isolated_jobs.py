@@ -148,6 +148,11 @@ def eats(mebibytes: int) -> None:
     bytearray(mebibytes * 1024 * 1024)
 
 
+@worker.job(isolate=True, memory="12MiB")
+def has_little() -> None:
+    bytearray(8 * 1024 * 1024)
+
+
 kept: list[bytearray] = []
 
 

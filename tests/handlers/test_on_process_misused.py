@@ -63,6 +63,13 @@ def test_a_request_to_end_is_the_workers_to_obey_and_takes_effect_in_what_the_co
         assert at_work.words.logged("copy") == [str(-signal.SIGTERM)]
 
 
+def test_what_the_child_needs_for_itself_does_not_count_against_the_limit() -> None:
+    with children() as at_work:
+        at_work.executor.start([attempt(1, "has_little")])
+
+        assert at_work.collected.outcomes(1) == {1: SUCCEEDED}
+
+
 INTERRUPTED = """
 import os, signal, socket, threading
 from forebay.handlers.child_link import ParentLink

@@ -138,6 +138,19 @@ def test_a_program_that_runs_its_worker_is_imported_again_in_children(
     assert re.search(r"in \d+, arguments \['x'\]", done.stdout), done.stdout
 
 
+def test_files_of_the_program_that_are_named_like_pythons_own_are_not_taken_for_those(sqs: Sqs, tmp_path: Path) -> None:
+    queue = sqs.queue()
+    sqs.send(queue, {}, job="where")
+    (tmp_path / "jobs.py").write_text(PROGRAM)
+    for name in ("signal.py", "socket.py", "tempfile.py"):
+        (tmp_path / name).write_text("raise RuntimeError('not the one that is meant')")
+
+    with running(sqs, [queue], "--exit-when-empty", target="jobs", folder=tmp_path) as worker:
+        assert worker.wait() == 0, worker.errors
+
+    assert worker.ledger["succeeded"] == 1
+
+
 def test_a_program_that_runs_its_worker_at_import_is_told_what_to_do(sqs: Sqs, tmp_path: Path) -> None:
     queue = sqs.queue()
     (tmp_path / "program.py").write_text(UNGUARDED)

@@ -58,13 +58,13 @@ class ChildService:
         self._main_thread = main_thread
         self._stop = stop
         self._attempts: dict[int, Attempt] = {}
-        self._ceiling = Ceiling()
 
     def run(self) -> None:
         """Work until the worker says that it is enough. On the main thread."""
         for executor in self._executors.values():
             executor.open(self)
         threading.Thread(target=self._listen, name="forebay-pipe", daemon=True).start()
+        self._ceiling = Ceiling()  # Now that all threads of ours have their stacks. No attempt comes before `ready`.
         self._link.send({"t": "ready"})
         self._main_thread.work()
 

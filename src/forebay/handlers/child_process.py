@@ -119,8 +119,9 @@ class ChildProcess:
 def _spawn(module: str, pipe: int, post_mortem: int, environment: Mapping[str, str]) -> int:
     # Numbers that neither has: what is duplicated there outlives the `exec`, and nothing else of ours does.
     first = max(pipe, post_mortem) + 1
-    flags = _interpreter_flags()
-    command = [sys.executable, *flags, "-m", module, str(first), str(first + 1), str(os.getpid())]
+    # Without -P the working directory would come first when modules are looked for, before Python's own: a `signal.py`
+    # of the program's would be ours. The child is told the worker's own path (`hello`).
+    command = [sys.executable, *_interpreter_flags(), "-P", "-m", module, str(first), str(first + 1), str(os.getpid())]
     return os.posix_spawn(
         sys.executable,
         command,
