@@ -166,6 +166,7 @@ def test_what_a_drain_interrupts_goes_on_from_its_last_checkpoint(sqs: Sqs, app:
 
     finished = first.wait_line("attempt.finished")
     assert (finished["outcome"], finished["settlement"]) == ("interrupted", "continue")
+    assert [raw for raw in first.raw if "half of it" in raw] == [], "a state is never logged"
     assert out.read_text() == "half of it"
 
 
