@@ -66,7 +66,8 @@ class Child:
         self.is_told_broken = False
         """Why it does not come up has been reported."""
         self._frames = Frames()
-        self._outgoing = bytearray()
+        self._outgoing: deque[memoryview] = deque()
+        self.is_watched_for_writing = False
 
     @property
     def stays(self) -> bool:
@@ -81,20 +82,22 @@ class Child:
     def send(self, header: Header, tail: bytes = b"") -> bool:
         """Send one frame. False when part of it has to wait for `flush`."""
         frame = packed(header, tail)
-        if self._outgoing:
-            self._outgoing += frame
-            return False
-        sent = self._send(frame)
-        if sent < len(frame):
-            self._outgoing += frame[sent:]
-            return False
-        return True
+        self._outgoing.append(memoryview(frame))
+        if len(self._outgoing) == 1:
+            self.flush()
+        return not self._outgoing
 
     def flush(self) -> None:
         """Send of what waits as much as the pipe takes."""
-        del self._outgoing[: self._send(bytes(self._outgoing))]
+        outgoing = self._outgoing
+        while outgoing:
+            first = outgoing.popleft()
+            sent = self._send(first)
+            if sent < len(first):
+                outgoing.appendleft(first[sent:])  # Of the same memory: a batch may be a hundred megabytes.
+                return
 
-    def _send(self, frame: bytes) -> int:
+    def _send(self, frame: memoryview) -> int:
         try:
             return self.process.socket.send(frame)
         except BlockingIOError:

@@ -178,12 +178,14 @@ class Keeper:
                     self._selector.register(end, selectors.EVENT_READ, partial(look, child))
 
     def _watch_writing(self, child: Child) -> None:
-        key = self._selector.get_map().get(child.process.socket)
-        if key is None:
+        """Be told when the pipe has room again, while something waits for that."""
+        if child.has_backlog == child.is_watched_for_writing:
             return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.has_backlog else 0)
-        if key.events != wanted:
-            self._selector.modify(child.process.socket, wanted, key.data)
+        key = self._selector.get_map().get(child.process.socket)
+        if key is not None:
+            child.is_watched_for_writing = child.has_backlog
+            also = selectors.EVENT_WRITE if child.has_backlog else 0
+            self._selector.modify(child.process.socket, selectors.EVENT_READ | also, key.data)
 
     def _hear(self, child: Child, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
