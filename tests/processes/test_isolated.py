@@ -222,4 +222,5 @@ def test_cores_are_busy_with_jobs_that_compute(sqs: Sqs, folder: Path) -> None:
     assert sum(by_process.values()) == 6
     assert len(by_process) == 2 or os.cpu_count() == 1
     assert min(by_process.values()) >= 2
-    assert worker.events("worker.started")[0]["slots"] == len(by_process), "as many slots as children"
+    (begun,) = worker.events("worker.started")
+    assert (begun["slots"], begun["children"]) == (len(by_process), len(by_process)), "as many slots as children"

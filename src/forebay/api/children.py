@@ -46,18 +46,24 @@ def isolated_slots(registry: Registry, *, cores: int) -> int | None:
     return isolated_children(registry, cores=cores) * largest
 
 
-def plans(worker: Worker, registry: Registry, settings: WorkerSettings, queues: Sequence[str]) -> list[Plan]:
-    """Return what children a run of `worker` has. Raises `SettingsError` when they could not find the worker."""
+def wanted(registry: Registry, settings: WorkerSettings) -> list[tuple[tuple[Runs, ...], int, int]]:
+    """Return which children a run has: for each set, the kinds of handlers, how many children, and slots of each."""
     kinds = {handler.runs for handler in registry}
-    wanted: list[tuple[tuple[Runs, ...], int, int]] = []
+    found: list[tuple[tuple[Runs, ...], int, int]] = []
     if "process" in kinds:
         children = min(isolated_children(registry, cores=platform.cores()), settings.slots)
-        wanted.append((("process",), children, 1))
+        found.append((("process",), children, 1))
     shared: tuple[Runs, ...] = tuple(runs for runs in ("loop", "thread") if runs in kinds)
     if shared and settings.processes > 1:
         children = min(settings.processes, settings.slots)
-        wanted.append((shared, children, -(-settings.slots // children)))
-    if not wanted:
+        found.append((shared, children, -(-settings.slots // children)))
+    return found
+
+
+def plans(worker: Worker, registry: Registry, settings: WorkerSettings, queues: Sequence[str]) -> list[Plan]:
+    """Return what children a run of `worker` has. Raises `SettingsError` when they could not find the worker."""
+    sets = wanted(registry, settings)
+    if not sets:
         return []
     print_out = sys.stdout.write if isinstance(sys.stdout, Prints) else None
     hello: dict[str, Any] = {
@@ -70,7 +76,7 @@ def plans(worker: Worker, registry: Registry, settings: WorkerSettings, queues: 
     }
     return [
         Plan(kinds, children, slots, CHILD, {**hello, "kinds": kinds, "slots": slots}, print_out)
-        for kinds, children, slots in wanted
+        for kinds, children, slots in sets
     ]
 
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import cast
 
 from forebay import platform
+from forebay.api.children import wanted
 from forebay.api.options import RunOptions
 from forebay.handlers.registry import Registry
 from forebay.protection.metadata import TaskIdentity
@@ -40,6 +41,8 @@ def started_fields(
         "process_id": platform.process_id(),
         "loop": "uvloop" if has_uvloop() else "asyncio",
     }
+    if children := sum(count for _, count, _ in wanted(registry, settings)):
+        fields["children"] = children
     if options.dead_letter:
         fields["dead_letter"] = options.dead_letter
     if identity is not None:

@@ -41,13 +41,14 @@ _WORKER = (
         "worker.started",
         Level.INFO,
         "Worker {worker} started on {queues}: {slots} slots, visibility {visibility_s} s, drain {drain_s} s"
-        "[, protection {protect}][, task {task_id}]",
+        "[, {children} child processes][, protection {protect}][, task {task_id}]",
         {
             "worker": "the worker's name",
             "queues": "URLs of the queues it works, separated by spaces",
             "version": "Forebay's version",
             "python": "the interpreter's version",
             "slots": "messages it may hold at once",
+            "children": "child processes that run its jobs; left out when there are none",
             "visibility_s": "how long a received message stays hidden between heartbeats, in seconds",
             "drain_s": "how long running attempts get after a stop request, in seconds",
             "buffer_bytes": "bodies held stay under this many bytes",
