@@ -235,6 +235,23 @@ def test_what_ends_the_sending_itself_is_seen_by_all_that_were_entered(send: Sen
     assert seen == ["work"]
 
 
+def test_asynchronous_middleware_that_blocks_for_another_send_is_an_error_and_no_standstill() -> None:
+    worker, work, outbox = shop()
+
+    @worker.around_enqueue
+    async def audited(sending: Sending) -> AsyncIterator[None]:
+        if sending.job == "work":
+            audit.enqueue(1)
+        yield
+
+    @worker.job
+    def audit(order: int) -> None: ...
+
+    with pytest.raises(JobError, match="in asynchronous middleware use aenqueue"):
+        work.enqueue(1)
+    assert outbox.messages == []
+
+
 def test_a_worker_without_middleware_sends_as_before() -> None:
     _, work, _ = shop()
 

@@ -124,7 +124,10 @@ def on_private_loop() -> Steps:
     async def step(one: Coroutine[Any, Any, _T]) -> _T:
         from forebay.queue.sender import in_private_loop
 
-        return in_private_loop(carried(one))
+        try:
+            return in_private_loop(carried(one))
+        finally:
+            one.close()  # It has ended, or never began.
 
     return step
 

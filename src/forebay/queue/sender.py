@@ -5,6 +5,7 @@ Rules kept here and nowhere else:
 1. Nothing is opened before the first send. Each event loop has connections of its own, closed when the loop ends, and
    nothing here keeps a loop that has ended.
 2. Plain threads share one private loop per process. A forked child makes its own and never touches its parent's.
+3. What runs on the private loop (a user's middleware) cannot wait for it: that is an error, and no standstill.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
+from forebay.errors import Misuse
 from forebay.queue.port import Outgoing, Sent
 from forebay.queue.resolve import ClientConfig
 from forebay.queue.sink import SqsSink
@@ -102,6 +104,9 @@ class _PrivateLoop:
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         assert self._loop is not None
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise Misuse("enqueue blocks, and here it would wait for itself: in asynchronous middleware use aenqueue")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def close(self) -> None:
