@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.handlers.children import is_alive
 from tests.processes.harness import KEYS, PATIENCE_S, Sqs, assert_exact, clean_environment, running
 
 pytestmark = pytest.mark.processes
@@ -106,6 +107,20 @@ async def coroutine(ctx: Context) -> None:
 @worker.job(attempts=1)
 def aborts() -> None:
     os.abort()
+"""
+
+
+STUBBORN = """
+import os, time
+from forebay import Context, Worker
+
+worker = Worker("stubborn")
+
+@worker.job(timeout="1s")
+def never_listens(ctx: Context) -> None:
+    ctx.log.info("in %d", os.getpid())
+    while True:
+        time.sleep(60)
 """
 
 
@@ -262,3 +277,42 @@ def test_the_program_of_the_page_works_as_it_stands(sqs: Sqs, tmp_path: Path) ->
 
     assert worker.ledger["succeeded"] == 1
     assert len(worker.events("log")) == 1
+
+
+def test_code_in_a_shared_child_that_will_not_end_is_released_and_its_process_ended(sqs: Sqs, tmp_path: Path) -> None:
+    queue = sqs.queue()
+    sqs.send(queue, {}, job="never_listens")
+    (tmp_path / "jobs.py").write_text(STUBBORN.replace('timeout="1s"', 'timeout="1h"'))
+
+    with running(
+        sqs, [queue], "--processes", "2", "--drain", "1", "--slots", "2", target="jobs", folder=tmp_path
+    ) as worker:
+        child = int(str(worker.wait_line("log")["message"]).removeprefix("in "))
+        worker.signal()
+        status = worker.wait()
+
+    assert status == 0
+    assert worker.ledger["released"] == 1
+    assert_exact(worker.ledger)
+    assert not is_alive(child)
+
+
+def test_code_in_a_shared_child_that_passes_its_limit_is_told_with_its_stack_and_replaced(
+    sqs: Sqs, tmp_path: Path
+) -> None:
+    """A child with several jobs is not killed for one of them, so the whole worker gives its place to a new one."""
+    queue = sqs.queue()
+    sqs.send(queue, {}, job="never_listens")
+    (tmp_path / "jobs.py").write_text(STUBBORN)
+
+    with running(
+        sqs, [queue], "--processes", "2", "--drain", "1", "--slots", "2", target="jobs", folder=tmp_path
+    ) as worker:
+        child = int(str(worker.wait_line("log")["message"]).removeprefix("in "))
+        stuck = worker.wait_line("attempt.stuck")
+        status = worker.wait()
+
+    assert status == 1
+    assert re.search(r"jobs\.py:\d+ never_listens$", stuck["stack"])
+    assert not is_alive(child)
+    assert_exact(worker.ledger)
