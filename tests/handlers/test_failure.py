@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from forebay import Reject, RetryLater
+from forebay import Queue, Reject, RetryLater
+from forebay.errors import Misuse
 from forebay.handlers.failure import outcome_of
 from forebay.model import Failed, Outcome, Postponed, Rejected
 
@@ -53,6 +54,27 @@ def test_values_are_in_no_frame_no_fingerprint_and_no_repr() -> None:
     assert CANARY not in "".join(outcome.frames) + outcome.fingerprint + outcome.error
     assert CANARY in outcome.message, "kept for those who choose to see it"
     assert CANARY in outcome.traceback
+
+
+def test_of_what_our_code_raises_the_call_in_the_users_code_is_told() -> None:
+    """A log line has room for few frames: ours would leave none for the line that has to be mended."""
+    told = _failed(lambda: Queue("shop").options(delay="soon"))
+
+    assert [place.split(" ")[-1].split(".")[-1] for place in told.frames[-2:]] == ["<lambda>", "options"]
+
+
+def test_only_words_of_ours_are_told() -> None:
+    class Theirs(Misuse):
+        """A class of the user's, with words of the user's."""
+
+    def ours() -> None:
+        raise Misuse("middleware 'timed' yields twice")
+
+    def theirs() -> None:
+        raise Theirs(CANARY)
+
+    assert _failed(ours).error == "JobError: middleware 'timed' yields twice"
+    assert "canary" not in repr(_failed(theirs))
 
 
 def test_the_fingerprint_groups_across_values_and_parts_by_type_and_place() -> None:

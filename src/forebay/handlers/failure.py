@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import cast
 
 from forebay.errors import Misuse
-from forebay.handlers.frames import Place, places_of, told
+from forebay.handlers.frames import Place, places_of, told, up_to_ours
 from forebay.model import CONTINUED, Continued, Failed, Postponed, Rejected, Succeeded
 
 MESSAGE_MAX = 2_000
@@ -91,7 +91,7 @@ def answer_of(error: BaseException) -> Answered | Continued | None:
 
 
 def _failed(error: BaseException) -> Failed:
-    places = places_of(error.__traceback__)
+    places = up_to_ours(places_of(error.__traceback__))
     return Failed(
         error=_told(error),
         fingerprint=_fingerprint(error, places),

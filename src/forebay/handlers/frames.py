@@ -39,6 +39,14 @@ def places_of(traceback: TracebackType | None) -> list[Place]:
     return list(dropwhile(_is_ours, places))
 
 
+def up_to_ours(places: list[Place]) -> list[Place]:
+    """Return the frames with one of ours at the inner end, if user code called us: how we fared inside says nothing."""
+    theirs = len(places)
+    while theirs and _is_ours(places[theirs - 1]):
+        theirs -= 1
+    return places[: theirs + 1]
+
+
 def without_ours(error: BaseException) -> BaseException:
     """Return the error with its traceback beginning at the first frame that is not ours."""
     traceback = error.__traceback__
