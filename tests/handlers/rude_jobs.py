@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 
 from forebay import Batch, Worker
@@ -39,6 +41,11 @@ def writes_nonsense_on_the_pipe() -> None:
         except OSError:
             continue
     time.sleep(600)  # stands for work
+
+
+@worker.job(isolate=True)
+def runs_a_program_that_fails() -> None:
+    log.info("status %d", subprocess.run([sys.executable, "-c", "raise SystemExit(7)"], check=False).returncode)
 
 
 @worker.job(isolate=True)

@@ -55,6 +55,17 @@ def test_a_pipe_that_the_code_has_spoilt_is_the_reason_of_the_crash() -> None:
     assert "on the pipe to a child process" in outcome.reason
 
 
+def test_a_program_around_the_worker_that_ignores_its_children_changes_nothing_for_theirs() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with children(worker=rude_jobs.worker) as at_work:
+            at_work.executor.start([attempt(1, "runs_a_program_that_fails")])
+
+            assert at_work.words.logged("status") == ["7"]
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_a_request_to_end_is_the_workers_to_obey_and_takes_effect_in_what_the_code_has_started() -> None:
     with children(worker=rude_jobs.worker) as at_work:
         at_work.executor.start([attempt(1, "is_asked_to_end")])

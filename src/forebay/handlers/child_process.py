@@ -133,8 +133,8 @@ def _spawn(module: str, pipe: int, post_mortem: int, environment: Mapping[str, s
         ],
         setsid=True,
         setsigmask=(),
-        # What we ignore would be ignored by the child, too.
-        setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE),
+        # What we ignore would be ignored by the child, too: without SIGCHLD it cannot tell how its own programs ended.
+        setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD),
     )
 
 
