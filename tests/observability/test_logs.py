@@ -129,13 +129,14 @@ def test_the_users_own_exception_record_keeps_its_traceback(lines: KeptLines, ro
     assert f"ValueError: {CANARY}" in lines.events[0]["exception"]
 
 
+@pytest.mark.parametrize("library", ["asyncio", "django.tasks", "django_tasks"])
 @pytest.mark.parametrize("log", ["json", "text"])
 def test_a_librarys_record_of_a_handlers_exception_shows_its_place_only(
-    lines: KeptLines, root: Root, log: LogFormat
+    lines: KeptLines, root: Root, log: LogFormat, library: str
 ) -> None:
     with_handler(root, lines, log)
 
-    _log_an_exception(logger_of(root, "asyncio"))
+    _log_an_exception(logger_of(root, library))
 
     assert CANARY not in "".join(lines.lines)
     assert "ValueError at " in lines.lines[0]

@@ -6,7 +6,8 @@ Rules kept here and nowhere else:
 2. With `--log json` plain stream handlers on standard output and error give way to ours, so that every line is one
    object; with `--log text` a stream handler that the user has set up stays, and ours is not added.
 3. Other handlers (files, error trackers) and levels that the user has set are never touched.
-4. A library may put a handler's exception into its own record (asyncio: "Task exception was never retrieved").
+4. A library may put a handler's exception into its own record (asyncio: "Task exception was never retrieved",
+   Django: each task that fails).
    Of such records only the first line and the frames are shown, unless error detail is `full`.
 """
 
@@ -31,7 +32,17 @@ SAMPLE_LOGGER = "forebay.sample"
 QUIET_LIBRARIES = ("botocore", "boto3", "urllib3", "aiohttp.access", "s3transfer")
 """Libraries whose INFO records say nothing about the user's jobs."""
 
-LIBRARIES = ("asyncio", "anyio", "aiohttp", "botocore", "boto3", "concurrent.futures", "urllib3")
+LIBRARIES = (
+    "asyncio",
+    "anyio",
+    "aiohttp",
+    "botocore",
+    "boto3",
+    "concurrent.futures",
+    "urllib3",
+    "django.tasks",
+    "django_tasks",
+)
 """Loggers whose records are not the user's own words."""
 
 EXCEPTION_PLACE = "exception_place"
