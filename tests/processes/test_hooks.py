@@ -144,7 +144,9 @@ def test_a_stop_hook_that_does_not_end_keeps_the_worker_for_the_drain_and_no_lon
         worker.signal()
 
         assert worker.wait() == 0, worker.errors
-    assert [line["error"] for line in worker.events("hook.failed")] == ["TimeoutError"]
+    assert [(line["hook"], line["error"]) for line in worker.events("hook.failed")] == [
+        ("stop hook 'slow'", "TimeoutError")
+    ]
 
 
 def test_in_a_worker_of_isolated_jobs_everything_of_the_users_runs_in_the_child(sqs: Sqs, tmp_path: Path) -> None:

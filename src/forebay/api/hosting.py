@@ -107,7 +107,8 @@ class Hosting:
         for failed in ended:
             self._tell(failed)
         if scope.cancelled_caught:
-            self._recorder.report("hook.failed", {"hook": "a stop hook", "error": "TimeoutError", "frames": ""})
+            told = {"hook": self._lifespan.ending, "error": "TimeoutError", "frames": ""}
+            self._recorder.report("hook.failed", told)
 
     def _note(self) -> None:
         if self._stopped_at is None:

@@ -102,6 +102,8 @@ class Lifespan:
         self._hooks: list[_Hook] = []
         self._turns: list[_Turn] = []
         self._loop: LoopThread | None = None
+        self.ending = ""
+        """The hook that is being ended, or was last: who does not want to wait any more can say for what."""
 
     @property
     def is_needed(self) -> bool:
@@ -161,6 +163,7 @@ class Lifespan:
         failed: list[HookFailed] = []
         while self._turns:
             turn = self._turns.pop()
+            self.ending = turn.hook.told
             try:
                 if turn.hook.is_start:
                     turn.end()
