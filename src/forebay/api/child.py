@@ -27,7 +27,7 @@ from typing import Any
 from forebay import platform
 from forebay.api.lifespan import HookFailed, Lifespan
 from forebay.api.locating import Whereabouts, found_again
-from forebay.handlers.child import ChildService, MainThread, noting_threads
+from forebay.handlers.child import ChildService, noting_threads
 from forebay.handlers.child_link import ParentLink
 from forebay.handlers.child_output import Output, send_output
 from forebay.handlers.crash_board import BOARD_BYTES, CrashBoard
@@ -35,6 +35,7 @@ from forebay.handlers.executor import Executor
 from forebay.handlers.failure import outcome_of, reason_text
 from forebay.handlers.frames import without_ours
 from forebay.handlers.loop_thread import LoopThread
+from forebay.handlers.main_thread import MainThread
 from forebay.handlers.on_loop import LoopExecutor
 from forebay.handlers.on_thread import ThreadExecutor
 from forebay.handlers.registry import Registry

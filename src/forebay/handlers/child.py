@@ -16,19 +16,21 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from queue import SimpleQueue
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
+from forebay.handlers.batches import gathered
 from forebay.handlers.child_link import ParentLink
 from forebay.handlers.child_memory import Ceiling, own_bytes
 from forebay.handlers.crash import OUT_OF_MEMORY
 from forebay.handlers.crash_board import CrashBoard
 from forebay.handlers.executor import Ended, Executor
+from forebay.handlers.line import Line, Piece
+from forebay.handlers.main_thread import MainThread
 from forebay.handlers.pipe import Header
 from forebay.handlers.pipe_words import attempts_heard, outcome_said, raise_signals
 from forebay.handlers.registry import Handler, Registry
-from forebay.model import Attempt, Signals
+from forebay.model import Attempt, Interrupted, Signals
 from forebay.platform import leave_now
 
 ENDS_IN_FRAME_MAX = 32
@@ -58,6 +60,7 @@ class ChildService:
         self._main_thread = main_thread
         self._stop = stop
         self._attempts: dict[int, Attempt] = {}
+        self._line = Line(self._begin)
 
     def run(self) -> None:
         """Work until the worker says that it is enough. On the main thread."""
@@ -81,6 +84,7 @@ class ChildService:
             said.append([ended.number, ended.lasted_s, outcome_said(ended.outcome)])
         for at in range(0, len(said), ENDS_IN_FRAME_MAX):
             self._link.send({"t": "ended", "ended": said[at : at + ENDS_IN_FRAME_MAX], "own_bytes": own})
+        self._line.ended([ended.number for ended in batch])  # Told first: if the next one crashes us, it was not these.
 
     def extend(self, number: int, limit_s: float, /) -> None:
         self._link.send({"t": "extend", "n": number, "limit_s": limit_s})
@@ -97,6 +101,7 @@ class ChildService:
             "signals": self._signals,
             "ping": self._ping,
             "stack": self._stack,
+            "hand_back": self._hand_back,
             "end": self._end,
         }
         try:
@@ -110,15 +115,33 @@ class ChildService:
 
     def _start(self, header: Header, tail: bytes) -> None:
         attempts = attempts_heard(header, tail, now=monotonic(), signals=self._signals_of)
+        self._attempts.update({attempt.number: attempt for attempt in attempts})
+        isolated = [one for one in attempts if self._registry[one.job].runs == "process"]
+        if isolated:
+            singles, batches = gathered(isolated)
+            self._line.add([*((attempt,) for attempt in singles), *batches])
         for_each: dict[str, list[Attempt]] = {}
         for attempt in attempts:
-            self._attempts[attempt.number] = attempt
             handler = self._registry[attempt.job]
-            for_each.setdefault(_kind(handler), []).append(attempt)
-            if handler.memory_bytes is not None:
-                self._ceiling.put(handler.memory_bytes)
+            if handler.runs != "process":
+                for_each.setdefault(_kind(handler), []).append(attempt)
         for kind, theirs in for_each.items():
             self._executors[kind].start(theirs)
+
+    def _begin(self, piece: Piece) -> None:
+        """Begin isolated work, when there is no other. On whatever thread the one before it has ended."""
+        handler = self._registry[piece[0].job]
+        if handler.memory_bytes is not None:
+            self._ceiling.put(handler.memory_bytes)
+        self._executors[_kind(handler)].start(piece)
+
+    def _hand_back(self, _header: Header, _: bytes) -> None:
+        taken = self._line.take_back()
+        for attempt in taken:
+            del self._attempts[attempt.number]
+        if taken:
+            said = [[attempt.number, 0.0, outcome_said(Interrupted())] for attempt in taken]
+            self._link.send({"t": "ended", "ended": said, "own_bytes": None})
 
     def _signals_of(self, number: int) -> Signals:
         return TellingSignals(self._link, number)
@@ -154,38 +177,6 @@ class ChildService:
         for executor in self._executors.values():
             executor.close(wait_s=header["wait_s"])
         self._main_thread.leave()
-
-
-class MainThread:
-    """The main thread as `ThreadExecutor` wants one to be made: its work is done where `work` is called."""
-
-    def __init__(self) -> None:
-        self._targets: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._is_idle = threading.Event()
-
-    def __call__(self, *, target: Callable[[], object], name: str, daemon: bool) -> threading.Thread:
-        """Return what can be started, asked and joined, as a thread can. There is only one of it."""
-        del name, daemon
-        self._target = target
-        return cast("threading.Thread", self)
-
-    def start(self) -> None:
-        self._targets.put(self._target)
-
-    def is_alive(self) -> bool:
-        return not self._is_idle.is_set()
-
-    def join(self, timeout: float | None = None) -> None:
-        self._is_idle.wait(timeout)
-
-    def work(self) -> None:
-        """Do what there is to do until `leave`."""
-        while (target := self._targets.get()) is not None:
-            target()
-            self._is_idle.set()
-
-    def leave(self) -> None:
-        self._targets.put(None)
 
 
 class TellingSignals(Signals):

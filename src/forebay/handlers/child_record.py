@@ -44,6 +44,12 @@ class Child:
         self.process = process
         self.phase = Phase.STARTING
         self.running: dict[int, Placed] = {}
+        """In the order in which it was given them. Of isolated jobs only the first has begun."""
+        self.doomed: dict[int, bool] = {}
+        """Isolated attempts that had not begun when they were to end, and whether because of their limit. The child
+        hands them back, or else they end as soon as they have begun."""
+        self.is_asked_back = False
+        """It has been asked for what has not begun, and has not ended it all yet."""
         self.is_last_job = False
         """Its replacement has been asked for; when it has nothing left to do, it goes."""
         self.done: Counter[str] = Counter()

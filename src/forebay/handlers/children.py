@@ -42,7 +42,7 @@ class Master(Protocol):
 
     def died(self, child: Child, death: Death) -> None: ...
 
-    def settled(self) -> None: ...  # Everything that there was to hear for the moment has been heard.
+    def settled(self) -> float | None: ...  # All has been heard that there was. Returns when to call again.
 
 
 Report = Callable[[str, Mapping[str, object]], None]
@@ -66,6 +66,7 @@ class Keeper:
         self._waker = Waker()
         self._selector.register(self._waker.descriptor, selectors.EVENT_READ)
         self.comeback = Comeback()
+        self._settle_at: float | None = None
         self._is_closing = False
         self._is_over = False
         self._thread = threading.Thread(target=self._run, name="forebay-children", daemon=True)
@@ -143,12 +144,14 @@ class Keeper:
         for child in list(self.children):
             if child.process.descriptor is None:
                 self._look(child)
-        self._master.settled()
+        self._settle_at = self._master.settled()
 
     def _pause_s(self, missing: int) -> float | None:
         """How long nothing has to be done unless somebody says something."""
         now = monotonic()
         instants = [at for child in self.children for at in (child.kill_at, child.slow_at) if at is not None]
+        if self._settle_at is not None:
+            instants.append(self._settle_at)
         if missing > 0 and self.comeback.due_at > now:
             instants.append(self.comeback.due_at)
         if any(child.process.descriptor is None for child in self.children):

@@ -3,6 +3,7 @@
 Rules kept here and nowhere else:
 
 1. A child dies of one attempt where that can be known: the others are given back, as if they had been interrupted.
+   Isolated ones that it had not begun go to other children.
 2. A death that we caused means what we caused it for: a limit that passed, or an interrupt.
 3. A child that has grown too much since it was warm, or has done its number of jobs, goes; another takes its place.
 4. The user's own log handlers may block; they are never called with the lock held, for the control loop waits for it.
@@ -13,8 +14,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from time import monotonic
+from typing import Any, Protocol
 
+from forebay.handlers.ahead import Gathering
 from forebay.handlers.child_process import Death
 from forebay.handlers.child_record import LOG_TAIL_CHARACTERS, Child, Phase
 from forebay.handlers.children import Keeper, Report
@@ -30,11 +33,27 @@ RETIRE_S = 10.0
 """How long a child that is replaced gets for the program's own hooks."""
 
 
+class EndIsolated(Protocol):
+    """Sees to it that what an isolated child runs ends: `on_process.ProcessExecutor.end_isolated`."""
+
+    def __call__(self, child: Child, number: int, *, because_of_limit: bool) -> None: ...
+
+
 class Listening:
     """The master of the children. Implements `handlers.children.Master`: all of it runs on the keeper's thread."""
 
-    def __init__(self, placing: Placing, keeper: Keeper, lock: AbstractContextManager[Any], report: Report) -> None:
+    def __init__(
+        self,
+        placing: Placing,
+        keeper: Keeper,
+        lock: AbstractContextManager[Any],
+        report: Report,
+        *,
+        end_isolated: EndIsolated,
+    ) -> None:
         self._placing = placing
+        self._end_isolated = end_isolated
+        self._gathering = Gathering()
         self._keeper = keeper
         self._lock = lock
         self._report = report
@@ -64,10 +83,16 @@ class Listening:
                 with self._lock:
                     self._words[word](child, header)
 
-    def settled(self) -> None:
+    def settled(self) -> float | None:
+        """Tell what there is to tell; return when to be called again at the latest."""
+        now = monotonic()
         with self._lock:
-            ended, self._ended = self._ended, []
+            overdue_at = self._placing.ask_back_overdue(now)
             room = self._placing.room
+            if room >= self._room_told and self._placing.are_all_supplied and self._gathering.goes_on(self._ended, now):
+                return self._gathering.ends_at
+            self._gathering.ends_at = None
+            ended, self._ended = self._ended, []
         # The room first: an end frees a place, and whoever hears of it must not fill one that has died.
         if room != self._room_told:
             self._room_told = room
@@ -75,6 +100,7 @@ class Listening:
                 self.deliver.room(runs, room)
         if ended:
             self.deliver.ended(ended)
+        return overdue_at
 
     def _log(self, child: Child, header: Header) -> None:
         said = header["record"]
@@ -110,6 +136,9 @@ class Listening:
         for number, lasted_s, outcome in header["ended"]:
             self._ended.append(self._placing.end(child, number, outcome_heard(outcome), lasted_s))
             child.is_out_of_memory = child.is_out_of_memory or _is_out_of_memory(self._ended[-1].outcome)
+        begun = next(iter(child.doomed.keys() & set(list(child.running)[:1])), None)
+        if begun is not None:
+            self._end_isolated(child, begun, because_of_limit=child.doomed.pop(begun))
         if self._placing.plan.is_isolated and not child.running and child.phase is Phase.UP:
             self._is_free(child, jobs, header["own_bytes"])
         self._placing.place()
@@ -160,6 +189,8 @@ class Listening:
     def died(self, child: Child, death: Death) -> None:
         with self._lock:
             told = read_dump(death.dump)
+            if child.verdict != "interrupt" and self._placing.plan.is_isolated and not self._placing.is_closing:
+                self._placing.put_back(child)
             jobs = " ".join(sorted({placed.attempt.job for placed in child.running.values()}))
             has_worked = bool(child.running)
             self._end_all(child, death, told)
@@ -173,7 +204,10 @@ class Listening:
         running = {number: placed.attempt for number, placed in child.running.items()}
         outcomes: Mapping[int, Outcome]
         if child.verdict == "limit":
-            outcomes = {number: TimedOut(attempt.limit_s) for number, attempt in running.items()}
+            outcomes = {
+                number: TimedOut(attempt.limit_s) if self._placing.has_begun(child, number) else Interrupted()
+                for number, attempt in running.items()
+            }
         elif child.verdict == "interrupt":
             outcomes = {number: Interrupted() for number in running}
         else:

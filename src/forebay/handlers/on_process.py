@@ -40,7 +40,7 @@ class ProcessExecutor:
         self._lock = threading.RLock()
         self._keeper = Keeper(plan, self._lock, report)
         self._placing = Placing(registry, plan, self._keeper.children, self._keeper.wake)
-        self._listening = Listening(self._placing, self._keeper, self._lock, report)
+        self._listening = Listening(self._placing, self._keeper, self._lock, report, end_isolated=self.end_isolated)
         self._closing = False
 
     @property
@@ -65,20 +65,25 @@ class ProcessExecutor:
             child = self._placing.child_of(number)
             if child is None:
                 self._end_waiting(self._placing.take_back(number))
+            elif self._plan.is_isolated and not self._placing.has_begun(child, number):
+                child.doomed[number] = because_of_limit
+                self._placing.ask_back(child)
             elif self._plan.is_isolated:
-                self._end_isolated(child, number, because_of_limit=because_of_limit)
+                self.end_isolated(child, number, because_of_limit=because_of_limit)
             else:
                 self._placing.send(child, {"t": "interrupt", "n": number, "because_of_limit": because_of_limit})
                 if because_of_limit:
                     self._placing.send(child, {"t": "stack", "n": number})  # In case that it does not end.
 
-    def _end_isolated(self, child: Child, number: int, *, because_of_limit: bool) -> None:
+    def end_isolated(self, child: Child, number: int, *, because_of_limit: bool) -> None:
+        """See to it that what an isolated child runs ends. With the lock held."""
         if because_of_limit:
             child.verdict = "limit"
             child.process.kill()
         elif child.verdict is None:
             child.verdict = "interrupt"
             child.kill_at = monotonic() + OBEY_S
+            self._placing.ask_back(child)  # First, so that nothing new begins when this one obeys.
             self._placing.send(child, {"t": "interrupt", "n": number, "because_of_limit": False})
             self._keeper.wake()
 
@@ -123,7 +128,7 @@ class ProcessExecutor:
 
     def close(self, *, wait_s: float) -> bool:
         with self._lock:
-            self._closing = True
+            self._closing = self._placing.is_closing = True
             self._end_waiting(self._placing.take_back())
             for child in self._keeper.children:
                 child.verdict = child.verdict or "interrupt"

@@ -1,0 +1,40 @@
+"""Short isolated jobs, which children are given ahead, and some among them that are not what they seem."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+from forebay import Context, Worker
+
+worker = Worker("short", queue="nowhere")
+log = logging.getLogger("short")
+
+
+@worker.job(isolate=True)
+def noop(name: str = "") -> None:
+    if name:
+        log.info("did %s", name)
+
+
+@worker.job(isolate=True)
+async def noop_async(name: str) -> None:
+    log.info("did %s", name)
+
+
+@worker.job(isolate=True)
+def aborts() -> None:
+    os.abort()
+
+
+@worker.job(isolate=True)
+def never_ends() -> None:
+    log.info("began")
+    threading.Event().wait()
+
+
+@worker.job(isolate=True)
+def obeys(ctx: Context) -> None:
+    log.info("began")
+    ctx.stopping.wait()
