@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -46,6 +47,11 @@ def writes_nonsense_on_the_pipe() -> None:
 @worker.job(isolate=True)
 def runs_a_program_that_fails() -> None:
     log.info("status %d", subprocess.run([sys.executable, "-c", "raise SystemExit(7)"], check=False).returncode)
+
+
+@worker.job(isolate=True)
+def looks_for_garbage() -> None:
+    log.info("thresholds %s", gc.get_threshold())
 
 
 @worker.job(isolate=True)

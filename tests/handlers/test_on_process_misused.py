@@ -66,6 +66,16 @@ def test_a_program_around_the_worker_that_ignores_its_children_changes_nothing_f
         signal.signal(signal.SIGCHLD, before)
 
 
+def test_code_finds_python_as_it_always_is() -> None:
+    usual = subprocess.run(
+        [sys.executable, "-c", "import gc; print(gc.get_threshold())"], capture_output=True, text=True, check=True
+    )
+    with children(worker=rude_jobs.worker) as at_work:
+        at_work.executor.start([attempt(1, "looks_for_garbage")])
+
+        assert at_work.words.logged("thresholds") == [usual.stdout.strip()]
+
+
 def test_a_request_to_end_is_the_workers_to_obey_and_takes_effect_in_what_the_code_has_started() -> None:
     with children(worker=rude_jobs.worker) as at_work:
         at_work.executor.start([attempt(1, "is_asked_to_end")])
