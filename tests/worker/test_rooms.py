@@ -86,6 +86,28 @@ def test_what_goes_back_for_want_of_room_is_told_once_a_second_in_sum() -> None:
     assert told[0]["job"] == "narrow"
 
 
+def test_a_queue_that_brings_nothing_but_what_must_go_back_is_asked_ever_less() -> None:
+    """Each such receive costs a request, and a receive of the message; what can be done must still be found soon."""
+    hand = two_jobs(slots=10, share=1)
+    hand.deliver(*(message(f"first-{index}", job="narrow") for index in range(6)), message(job="wide"), at=1.0)
+    hand.end(7, at=1.1)
+    pauses_s: list[float] = []
+    for step in range(8):
+        answered_at = hand.now
+        hand.deliver(message(f"narrow-{step}", job="narrow"))
+        while not hand.engine._polling.is_open("q"):
+            hand.wait(hand.now + 0.01)
+        pauses_s.append(hand.now - answered_at)
+
+    hand.deliver(message("wide-again", job="wide"))
+    hand.end(started(hand)[-1])
+    hand.wait(hand.now + 0.1)
+
+    assert pauses_s == sorted(pauses_s)
+    assert pauses_s[0] < 0.1 < 0.9 < pauses_s[-1] < 1.1
+    assert hand.engine._polling.is_open("q"), "one that could be done, and the queue is asked as ever"
+
+
 def test_what_went_back_for_want_of_room_counts_as_released() -> None:
     hand = two_jobs(slots=2, share=1)
     (release,) = of(hand.deliver(*(message(name, job="narrow") for name in "abc"), at=1.0), Release)

@@ -53,10 +53,6 @@ class Appetite:
         """Whether nothing here is limited at the moment: the usual case."""
         return not (self._breaker.suspected or self._rooms.limited)
 
-    def is_out_of_favour(self, job: str, now: float) -> bool:
-        """Whether messages of this job are of no use at the moment: it is suspected, and no probe is due."""
-        return job in self._breaker.suspected and not self._breaker.may_probe(job, now)
-
     def of_all(self, now: float) -> float:
         """How many messages could be started, whatever job they are for; infinity for any number."""
         self.wake_at = None

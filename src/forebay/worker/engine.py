@@ -107,7 +107,7 @@ class Engine:
             stuck=lambda record, now: self._stopping.stuck(record, now),
         )
         self._starting = Starting(
-            desk, registry, self._rooms, self._breaker, self._running, self._guarding, polls_open=self._polling.is_open
+            desk, registry, self._rooms, self._breaker, self._running, self._guarding, self._polling
         )
         self._appetite = Appetite(registry, self._rooms, self._breaker, settings.slots, self._starting.waiting)
         self._stopping: Stopping = Stopping(desk, self._polling, self._settling, self._running, self._breaker)

@@ -10,6 +10,7 @@ Rules kept here and nowhere else:
 4. With fewer free slots than sources, polls are short and take turns, and no idle one keeps a busy one waiting.
 5. After a failure one probe at a time, with growing jittered pauses: short ones while the service does not answer (its
    return must be noticed within seconds), up to 30 s while it throttles or says no.
+6. A source that brings nothing but what must go back (no room, a broken dependency) is asked once a second at last.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ POLLS_MAX = 64
 PAUSE_FIRST_S = 0.2
 PAUSE_UNAVAILABLE_MAX_S = 2.0
 PAUSE_REFUSED_MAX_S = 30.0
+PAUSE_FUTILE_FIRST_S = 0.05
+PAUSE_FUTILE_MAX_S = 1.0
+"""Between receives that bring nothing but what must go back. Short: a job that can be done may come at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Polling:
         self._order = list(keys)
         self._rng = rng
         self._numbers = 0
+        self.slowed: dict[str, int] = {}
+        """Sources that bring nothing but what goes back, and how often in a row they did. Nearly always empty."""
         self.asked = 0
         """Messages asked for in open polls."""
         self.wake_at: float | None = None
@@ -171,26 +177,33 @@ class Polling:
             self.asked -= poll.count_max
         return poll
 
-    def answered(
-        self, key: str, count: int, *, queue_wait_s: float, free: int, missing: int = 0, is_useful: bool = True
-    ) -> None:
+    def answered(self, key: str, count: int, *, queue_wait_s: float, free: int, missing: int = 0) -> None:
         """Learn from an answer with `count` messages; `free` slots are left beside what is asked for.
 
-        `missing` are the messages that batches which are gathering could still take. `is_useful`: something in it can
-        be started, now or when there is room.
+        `missing` are the messages that batches which are gathering could still take.
         """
         source = self.sources[key]
         source.failures = 0
         source.not_before = 0.0
         source.has_answered = True
         source.refused_since = None
-        source.had_messages = count > 0 and is_useful
+        source.had_messages = count > 0
         if count == 0:
+            self.slowed.pop(key, None)
             source.wanted = max(1, source.wanted - 1)
         elif free >= BATCH_MAX and (not source.polls or queue_wait_s > QUEUE_WAIT_LONG_S):
             # A batch that gathers is worth as many polls as could fill it: it starts when its time is up, full or not.
             to_fill = ceil(missing / BATCH_MAX) if count >= BATCH_MAX or queue_wait_s > QUEUE_WAIT_LONG_S else 0
             source.wanted = min(POLLS_MAX, max(source.wanted, len(source.polls) + 2, to_fill))
+
+    def slow_down(self, key: str, now: float) -> None:
+        """What a source has brought only went back: there is no hurry to ask it again, and none for others' sake."""
+        source = self.sources[key]
+        times = self.slowed[key] = self.slowed.get(key, 0) + 1
+        source.had_messages = False
+        source.wanted = 1
+        pause_s = min(PAUSE_FUTILE_FIRST_S * 2.0 ** min(times - 1, 10), PAUSE_FUTILE_MAX_S)
+        source.not_before = max(source.not_before, now + pause_s)
 
     def failed(self, key: str, fault: Fault, *, now: float) -> float:
         """Learn from a failure; return the pause before the next probe, in seconds."""

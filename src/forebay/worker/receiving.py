@@ -12,7 +12,7 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from forebay.errors import FaultKind
 from forebay.handlers.registry import Handler, Registry, Unroutable
@@ -117,22 +117,10 @@ class Receiving:
         if failures:
             desk.report("poll.recovered", queue=queue_name(event.source), failures=failures)
         self._polling.answered(
-            event.source,
-            len(messages),
-            queue_wait_s=event.queue_wait_s,
-            free=free,
-            missing=self._starting.missing(),
-            is_useful=self._is_useful(messages, now),
+            event.source, len(messages), queue_wait_s=event.queue_wait_s, free=free, missing=self._starting.missing()
         )
         if not messages and self._settings.protect == "always" and desk.records:
             self._guarding.is_cycle_over = True
-
-    def _is_useful(self, messages: Sequence[Message], now: float) -> bool:
-        """Whether anything in an answer can be started. What only goes back again is no reason to hurry for more."""
-        if self._appetite.is_unlimited:
-            return True
-        records = (self._desk.by_message.get((message.source, message.message_id)) for message in messages)
-        return any(record and not self._appetite.is_out_of_favour(record.attempt.job, now) for record in records)
 
     def _take(self, message: Message, asked_at: float, anchor_at: float, visibility_s: int, now: float) -> None:
         """Make a record of one message, or let the record that already stands for it adopt the delivery."""

@@ -7,7 +7,8 @@ Rules kept here and nowhere else:
 3. A batch starts when it is full or when its first message has waited for the job's linger. Who has lost its lease
    meanwhile is not in it. Each batch is one `Start`.
 4. At most half of the slots wait for a share, an executor or a probe. What is beyond that goes back with a delay, the
-   newest first, and is told once a second in sum: it costs the message a receive.
+   newest first, and is told once a second in sum: it costs the message a receive. A source that brings nothing else is
+   asked less often (`polling`).
 5. After a stop request nothing starts and all that waits goes back, gathered batches too: a batch that began now would
    hardly end in time.
 """
@@ -15,13 +16,13 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
 from forebay.handlers.registry import Handler, Registry
 from forebay.model import Attempt
 from forebay.worker.breaker import Breaker
 from forebay.worker.guarding import Guarding
+from forebay.worker.polling import Polling
 from forebay.worker.records import Desk, Record, State
 from forebay.worker.rooms import Rooms
 from forebay.worker.running import Running
@@ -42,8 +43,7 @@ class Starting:
         breaker: Breaker,
         running: Running,
         guarding: Guarding,
-        *,
-        polls_open: Callable[[str], bool],
+        polling: Polling,
     ) -> None:
         self._desk = desk
         self._registry = registry
@@ -51,11 +51,13 @@ class Starting:
         self._breaker = breaker
         self._running = running
         self._guarding = guarding
-        self._polls_open = polls_open
+        self._polling = polling
         self._queue: list[Record] = []
         """In the order of their coming."""
         self._held: list[Record] = []
         """Those of this turn that wait for a share, an executor or a probe."""
+        self._returned: set[str] = set()
+        """The sources that messages went back to in this turn."""
         self._sizes = {handler.name: handler.batch.size for handler in registry if handler.batch is not None}
         self._batches = 0
         self._untold: Counter[str] = Counter()
@@ -114,7 +116,18 @@ class Starting:
         for name, records in batches.items():
             self._start_batches(self._registry[name], records, now)
         self._give_back_excess(now)
+        if self._returned or self._polling.slowed:
+            self._tell_sources(now)
         self._queue = [record for record in self._queue if record.state is State.WAITING]
+
+    def _tell_sources(self, now: float) -> None:
+        """Let polls know which sources have brought something of use, and which only what went back."""
+        began = {record.source for record in self._queue if record.state is State.RUNNING}
+        for source in began:
+            self._polling.slowed.pop(source, None)
+        for source in self._returned - began:
+            self._polling.slow_down(source, now)
+        self._returned.clear()
 
     def _ready(self, now: float) -> list[Record]:
         """Return those that nothing but room stands in the way of; give back those that another worker should have."""
@@ -137,7 +150,7 @@ class Starting:
         """
         if self._desk.is_stopping:
             return True
-        return self._guarding.is_paused and record.renewing is None and not self._polls_open(record.source)
+        return self._guarding.is_paused and record.renewing is None and not self._polling.is_open(record.source)
 
     def _start(self, handler: Handler, records: list[Record], now: float) -> None:
         """Start one batch, or one attempt alone."""
@@ -205,6 +218,7 @@ class Starting:
             rng=self._desk.rng,
         )
         self._untold[job] += 1
+        self._returned.add(record.source)
         self._desk.uncounted.add(record.key)
         self._running.give_back(record, now, delay_s=delay_s)
 
