@@ -37,6 +37,10 @@ WORKER = Looks(("tests/worker",), "forebay.testing.world")
 PARTS = {
     "rules/ecs_": Looks(("tests/rules/test_ecs_scheduling.py",), "forebay.testing.ecs_world"),
     "rules/queue_": Looks(("tests/rules",), ""),
+    "handlers/": Looks(
+        ("tests/handlers/test_crash.py", "tests/handlers/test_on_process.py", "tests/handlers/test_on_process_life.py"),
+        "",
+    ),
 }
 """Beginning of the path of a bug's first edit → who looks for it; everything else is the worker's."""
 
