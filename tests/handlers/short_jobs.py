@@ -25,6 +25,7 @@ async def noop_async(name: str) -> None:
 
 @worker.job(isolate=True)
 def aborts() -> None:
+    log.info("about to abort")
     os.abort()
 
 

@@ -49,6 +49,7 @@ def test_a_crash_is_that_of_the_job_that_ran_and_those_behind_it_are_done_by_the
 
         assert at_work.words.logged("did", 4) == ["1", "2", "4", "5"]
     assert isinstance(outcomes[3], Crashed)
+    assert outcomes[3].log_tail == ("INFO short: about to abort",), "and nothing of the others"
     assert [outcomes[number] for number in (1, 2, 4, 5)] == [SUCCEEDED] * 4
 
 

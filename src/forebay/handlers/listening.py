@@ -190,7 +190,7 @@ class Listening:
         with self._lock:
             told = read_dump(death.dump)
             if child.verdict != "interrupt" and self._placing.plan.is_isolated and not self._placing.is_closing:
-                self._placing.put_back(child)
+                self._ended += self._placing.put_back(child)
             jobs = " ".join(sorted({placed.attempt.job for placed in child.running.values()}))
             has_worked = bool(child.running)
             self._end_all(child, death, told)

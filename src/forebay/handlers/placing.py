@@ -114,12 +114,21 @@ class Placing:
             self._waiting.remove(work)
         return [attempt for work in found for attempt in work]
 
-    def put_back(self, child: Child) -> None:
-        """Take from a dead child what it had not begun: others do it, before anything else."""
+    def put_back(self, child: Child) -> list[Ended]:
+        """Take from a dead child what it had not begun: others do it, before anything else.
+
+        Returns the ends of what was to end anyway.
+        """
+        ended: list[Ended] = []
         for number in reversed(list(child.running)):
-            if not self.has_begun(child, number):
-                self._waiting.appendleft((child.running.pop(number).attempt,))
-                del self._child_of[number]
+            if self.has_begun(child, number):
+                continue
+            if number in child.doomed:
+                ended.append(self.end(child, number, Interrupted()))
+                continue
+            self._waiting.appendleft((child.running.pop(number).attempt,))
+            del self._child_of[number]
+        return ended
 
     def ask_back(self, child: Child) -> None:
         """Have a child hand back what it has not begun."""
@@ -141,6 +150,8 @@ class Placing:
 
     def end(self, child: Child, number: int, outcome: Outcome, lasted_s: float | None = None) -> Ended:
         """Return the end of an attempt that the child ran, and forget it. It lasted until now if nobody says better."""
+        if self.plan.is_isolated and self.has_begun(child, number):
+            child.log_tail.clear()  # What comes now is the next one's.
         attempt, placed_at = child.running.pop(number)
         del self._child_of[number]
         child.stacks.pop(number, None)
@@ -151,8 +162,6 @@ class Placing:
             lasted_s = monotonic() - placed_at
         if not isinstance(outcome, Interrupted):  # That says nothing of how long the job takes.
             self.ahead.lasted(lasted_s)
-        if self.plan.is_isolated:
-            child.log_tail.clear()
         return Ended(number, outcome, lasted_s, attempt.signals.checkpoint)
 
     def send(self, child: Child, header: Header, tail: bytes = b"") -> None:
