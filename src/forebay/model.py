@@ -160,6 +160,8 @@ class Attempt:
     """Attempts of one number other than 0 are done by one call of a batch handler."""
     ordinal: int = 0
     """Which attempt at its job this is, from 1, as the limit counts them. 0: as SQS counts the message's deliveries."""
+    message_max_bytes: int | None = None
+    """What the message's queue takes in one message, if that is known: how large a state may be."""
 
     @property
     def count(self) -> int:

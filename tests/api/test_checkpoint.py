@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -108,6 +108,8 @@ def test_an_except_exception_around_the_step_does_not_swallow_it() -> None:
         ({"lone": "\ud800"}, "JSON cannot carry it"),
         ({CANARY: "\ufffe"}, "U+FFFE, which SQS does not carry"),
         (["x" * BODY_MAX_BYTES], "there is room for"),
+        (json.loads("[" * 220 + "]" * 220), "could not be read again"),
+        ({CANARY: 10**4_400}, "could not be read again"),
     ],
 )
 def test_a_state_that_cannot_be_sent_is_an_error_at_the_call_and_never_told(state: object, words: str) -> None:
@@ -131,6 +133,13 @@ def test_a_body_that_is_no_object_can_carry_no_state(body: str) -> None:
 def test_a_fifo_queue_takes_no_checkpoints() -> None:
     with pytest.raises(JobError, match="FIFO"):
         context(source="https://sqs.eu-west-1.amazonaws.com/1/orders.fifo").checkpoint(1)
+
+
+def test_a_queue_that_takes_smaller_messages_leaves_less_room() -> None:
+    plain = attempt(Message("queue", "message-1", "receipt", '{"key": "a.png"}'), "sum")
+
+    with pytest.raises(JobError, match=r"2,002 bytes; there is room for 9\d\d beside"):
+        Context(replace(plain, message_max_bytes=1_024)).checkpoint("x" * 2_000)
 
 
 def test_the_largest_state_is_taken() -> None:

@@ -170,3 +170,14 @@ def test_a_suspected_dependency_costs_no_attempt() -> None:
     last = of(hand.said, Resend)[-1].message
 
     assert number_in(last, ATTEMPT_ATTRIBUTE) is None, "the failure that raised the suspicion is forgiven already"
+
+
+def test_a_message_that_its_queue_would_not_take_back_with_a_count_is_counted_by_deliveries() -> None:
+    description = replace(DESCRIPTION, message_max_bytes=1_024)
+    hand = Hand(retry="resend", description=description)
+    large = replace(message("a", delivery=3), body="{" + " " * 1_000 + "}")
+
+    one, two = hand.start(large, message("b", delivery=3), at=1.0)
+
+    assert (one.count, two.count) == (3, 1)
+    assert one.message_max_bytes == 1_024

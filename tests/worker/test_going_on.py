@@ -277,6 +277,33 @@ def test_an_answer_that_comes_after_the_lease_is_lost_deletes_nothing() -> None:
     assert hand.ledger == {"received": 1, "lease_lost": 1}
 
 
+def test_an_original_that_comes_back_beside_its_copy_is_not_run_beside_it() -> None:
+    hand = Hand()
+    (one,) = hand.start(message(), at=1.0)
+    hand.end(one.number, CONTINUED, checkpoint="1", at=2.0)
+    hand.answer(of(hand.resent(one.number, at=3.0), Delete)[0], LEASE_LOST, at=4.0)
+
+    said = hand.deliver(message(delivery=2), at=5.0)
+
+    assert of(said, Start) == []
+    assert [entry.receipt for entry in entries(said, Delete)] == ["a/2"]
+    hand.answer(of(said, Delete)[0], at=6.0)
+    assert hand.ledger == {"received": 2, "lease_lost": 1, "duplicate": 1}
+
+
+def test_a_delete_after_a_copy_that_is_answered_late_has_counted() -> None:
+    hand = Hand(visibility_s=60)
+    (one,) = hand.start(message(), at=1.0)
+    hand.end(one.number, CONTINUED, checkpoint="1", at=2.0)
+    (delete,) = of(hand.resent(one.number, at=3.0), Delete)
+    hand.wait(70.0)
+
+    hand.answer(delete, at=71.0)
+
+    assert hand.reports("lease.lost") == []
+    assert hand.ledger == {"received": 1, "continued": 1}
+
+
 # ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

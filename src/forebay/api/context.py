@@ -22,6 +22,7 @@ from forebay.handlers.failure import GoingOn
 from forebay.model import Attempt, Message
 from forebay.queue import continuation
 from forebay.queue.contents import forbidden_in
+from forebay.queue.port import BODY_MAX_BYTES
 from forebay.settings import check_limit
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Context:
             raise GoingOn
 
     def _written(self, state: object) -> str:
-        from pydantic_core import PydanticSerializationError, to_json
+        from pydantic_core import PydanticSerializationError, from_json, to_json
 
         room_bytes = self._room()
         try:
@@ -149,11 +150,18 @@ class Context:
             raise Misuse(f"checkpoint of job {self.job!r}: {type(error).__name__}: JSON cannot carry it") from None
         if len(raw) > room_bytes:
             raise Misuse(
-                f"checkpoint of job {self.job!r}: {len(raw):,} bytes; there is room for {room_bytes:,} beside the "
-                "body: keep the state elsewhere (S3, a database) and checkpoint where it is"
+                f"checkpoint of job {self.job!r}: {len(raw):,} bytes; there is room for {max(0, room_bytes):,} beside "
+                "the body: keep the state elsewhere (S3, a database) and checkpoint where it is"
             )
         if (character := forbidden_in(text)) is not None:
             raise Misuse(f"checkpoint of job {self.job!r}: it holds {character}, which SQS does not carry")
+        try:
+            from_json(raw)
+        except ValueError:
+            raise Misuse(
+                f"checkpoint of job {self.job!r}: it could not be read again: it is nested too deeply, or a number in "
+                "it is too long"
+            ) from None
         return text
 
     def _room(self) -> int:
@@ -163,7 +171,9 @@ class Context:
             obstacle = continuation.obstacle(message)
             if obstacle is not None:
                 raise Misuse(f"checkpoint of job {self.job!r}: this message cannot be sent again: {obstacle}")
-            self._room_bytes = continuation.room_bytes(message, attempts=self.attempt)
+            self._room_bytes = continuation.room_bytes(
+                message, attempts=self.attempt, most_bytes=self._attempt.message_max_bytes or BODY_MAX_BYTES
+            )
         return self._room_bytes
 
     def _read_state(self) -> Any:

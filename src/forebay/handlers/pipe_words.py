@@ -52,6 +52,7 @@ def attempts_said(attempts: Sequence[Attempt], *, now: float) -> tuple[Header, b
                 "limit_s": attempt.limit_s,
                 "batch": attempt.batch,
                 "ordinal": attempt.ordinal,
+                "message_max_bytes": attempt.message_max_bytes,
                 "signals": signals_said(attempt.signals, now=now),
                 "body": len(body),
                 "message": [
@@ -94,7 +95,8 @@ def attempts_heard(header: Header, tail: bytes, *, now: float, signals: Callable
         )
         own = signals(said["n"])
         raise_signals(own, said["signals"], now=now)
-        heard.append(Attempt(said["n"], said["job"], message, said["limit_s"], own, said["batch"], said["ordinal"]))
+        own_fields = (said["batch"], said["ordinal"], said["message_max_bytes"])
+        heard.append(Attempt(said["n"], said["job"], message, said["limit_s"], own, *own_fields))
     return heard
 
 

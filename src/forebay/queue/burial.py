@@ -52,3 +52,8 @@ def read_redrive_policy(policy: str | None) -> tuple[str | None, int | None, tup
     except (ValueError, KeyError, TypeError):
         return None, None, ("the queue's RedrivePolicy cannot be read",)
     return str(arn), count, ()
+
+
+def read_message_max_bytes(attribute: str | None) -> int:
+    """Return how many bytes a queue takes in one message, by its MaximumMessageSize; unknown: SQS's own limit."""
+    return int(attribute) if attribute and attribute.isascii() and attribute.isdigit() else BODY_MAX_BYTES

@@ -58,20 +58,25 @@ def as_sent(message: Message) -> str:
     return message.body if message.state is None else spliced(message.body, message.state)[0]
 
 
-def copy_of(message: Message, *, attempts: int, state: str | None, delay_s: int = 0) -> Outgoing:
-    """Return what is sent in place of `message`: `attempts` of it have been counted, and it goes on from `state`."""
+def copy_of(
+    message: Message, *, attempts: int, state: str | None, delay_s: int = 0, most_bytes: int = BODY_MAX_BYTES
+) -> Outgoing:
+    """Return what is sent in place of `message`: `attempts` of it have been counted, and it goes on from `state`.
+
+    `most_bytes` is what its queue takes in one message.
+    """
     copy = _undated(message, attempts, state, delay_s)
     first_sent_at_ms = message.first_sent_at_ms
     if first_sent_at_ms is None or len(copy.attributes) >= ATTRIBUTES_MAX:
         return copy
     dated = replace(copy, attributes={**copy.attributes, FIRST_SENT_ATTRIBUTE: _number(first_sent_at_ms)})
-    return dated if size_bytes(dated) <= BODY_MAX_BYTES else copy
+    return dated if size_bytes(dated) <= most_bytes else copy
 
 
-def has_room(message: Message) -> bool:
+def has_room(message: Message, *, most_bytes: int = BODY_MAX_BYTES) -> bool:
     """Whether a copy of `message` with a count can be sent."""
-    copy = copy_of(message, attempts=_ATTEMPTS_TELLABLE, state=message.state)
-    return len(copy.attributes) <= ATTRIBUTES_MAX and size_bytes(copy) <= BODY_MAX_BYTES
+    copy = copy_of(message, attempts=_ATTEMPTS_TELLABLE, state=message.state, most_bytes=most_bytes)
+    return len(copy.attributes) <= ATTRIBUTES_MAX and size_bytes(copy) <= most_bytes
 
 
 def obstacle(message: Message) -> str | None:
@@ -85,9 +90,9 @@ def obstacle(message: Message) -> str | None:
     return None
 
 
-def room_bytes(message: Message, *, attempts: int) -> int:
-    """Return how large a state may be, in bytes (UTF-8)."""
-    return BODY_MAX_BYTES - size_bytes(_undated(message, attempts, "", 0))
+def room_bytes(message: Message, *, attempts: int, most_bytes: int = BODY_MAX_BYTES) -> int:
+    """Return how large a state may be, in bytes (UTF-8); less than 0 where not even the count has room."""
+    return most_bytes - size_bytes(_undated(message, attempts, "", 0))
 
 
 def is_fifo(message: Message) -> bool:

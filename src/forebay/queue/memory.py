@@ -22,7 +22,7 @@ import anyio
 from forebay.clock import Clock, SystemClock
 from forebay.errors import Fault, FaultKind, QueueError
 from forebay.model import Message
-from forebay.queue.burial import buried_copy, read_redrive_policy
+from forebay.queue.burial import buried_copy, read_message_max_bytes, read_redrive_policy
 from forebay.queue.memory_answers import error_of, failed, fault_of, message_of
 from forebay.queue.port import Counts, Description, Outgoing, Received, Sent, Visibility
 from forebay.rules.queue_semantics import (
@@ -105,12 +105,17 @@ class MemorySource:
 
     async def describe(self) -> Description:
         """Ask for the queue's ARN, dead-letter queue and limits."""
-        attributes = self._attributes("GetQueueAttributes", "QueueArn", "RedrivePolicy", "FifoQueue")
+        attributes = self._attributes(
+            "GetQueueAttributes", "QueueArn", "RedrivePolicy", "FifoQueue", "MaximumMessageSize"
+        )
         arn, receive_count_max, notes = read_redrive_policy(attributes.get("RedrivePolicy"))
         target = self._rules.registry.by_arn.get(arn) if arn is not None else None
         dead_letter = self._rules.registry.url(target.name) if target is not None else None
         is_fifo = attributes.get("FifoQueue") == "true"
-        return Description(attributes["QueueArn"], dead_letter, receive_count_max, is_fifo=is_fifo, notes=notes)
+        arn, most_bytes = attributes["QueueArn"], read_message_max_bytes(attributes.get("MaximumMessageSize"))
+        return Description(
+            arn, dead_letter, receive_count_max, is_fifo=is_fifo, message_max_bytes=most_bytes, notes=notes
+        )
 
     async def receive(self, *, count_max: int, wait_s: float, visibility_s: int) -> Received:
         """Wait up to `wait_s` for up to `count_max` messages, hidden from others for `visibility_s`."""

@@ -62,6 +62,8 @@ class Description:
     is_fifo: bool = False
     may_renew: bool = True
     """False when ChangeMessageVisibility is known to be denied (Copilot's queues): no heartbeats, long receives."""
+    message_max_bytes: int = BODY_MAX_BYTES
+    """MaximumMessageSize: queues of before August 2025 often take no more than 256 KiB."""
     notes: tuple[str, ...] = ()
     """What the operator should know, such as the IAM statement that is missing."""
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from forebay.errors import Fault, FaultKind, QueueError
 from forebay.model import Message
-from forebay.queue.burial import buried_copy, read_redrive_policy
+from forebay.queue.burial import buried_copy, read_message_max_bytes, read_redrive_policy
 from forebay.queue.calls import Caller
 from forebay.queue.grants import QueueArn, statement
 from forebay.queue.keyring import Notify, ignore
@@ -23,6 +23,7 @@ from forebay.queue.resolve import ClientConfig
 from forebay.queue.shapes import malformed
 from forebay.queue.wire import CALL_TIMEOUT_S, POLL_MARGIN_S, PROBE_MARGIN_S, SqsClient
 
+_LIMITS = ("QueueArn", "RedrivePolicy", "MaximumMessageSize")
 _COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -80,7 +81,7 @@ class SqsSource:
         """Ask for the queue's ARN, dead-letter queue and limits."""
         is_fifo = self._queue_url.endswith(".fifo")
         try:
-            attributes = await self._client.get_queue_attributes(self._queue_url, ("QueueArn", "RedrivePolicy"))
+            attributes = await self._client.get_queue_attributes(self._queue_url, _LIMITS)
         except QueueError as error:
             if error.fault.kind is not FaultKind.DENIED:
                 raise
@@ -89,8 +90,9 @@ class SqsSource:
         if self._dead_letter_url is None and dead_letter_arn is not None:
             self._dead_letter_url, further = await self._find(dead_letter_arn)
             notes += further
+        arn, most_bytes = attributes.get("QueueArn"), read_message_max_bytes(attributes.get("MaximumMessageSize"))
         return Description(
-            attributes.get("QueueArn"), self._dead_letter_url, receive_count_max, is_fifo=is_fifo, notes=notes
+            arn, self._dead_letter_url, receive_count_max, is_fifo=is_fifo, message_max_bytes=most_bytes, notes=notes
         )
 
     async def receive(self, *, count_max: int, wait_s: float, visibility_s: int) -> Received:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from forebay.model import Crashed, Failed, Interrupted, Rejected, Succeeded, TimedOut
 from forebay.testing.world_account import Known
 from forebay.worker.retry import attempts_allowed
-from forebay.worker.vocabulary import Buried, Bury, Conclude, Delete, Deleted, Entry, Event
+from forebay.worker.vocabulary import Buried, Bury, Conclude, Delete, Deleted, Entry, Event, Resent
 
 if TYPE_CHECKING:
     from forebay.testing.world_checks import Witness
@@ -35,7 +35,7 @@ class SettlementChecks:
         self._copied: set[int] = set()
         self._has_refused_copy = False
         self._done: set[int] = set()
-        """Messages (by the world's number) whose delete was confirmed here."""
+        """Messages (by the world's number) whose delete, or whose copy, was confirmed here: not to be done again."""
         self._buried_now: list[int] = []
         self._parked: set[str] = set()
         self._concluded: set[int] = set()
@@ -170,17 +170,20 @@ class SettlementChecks:
                     if self.deleting.get(entry.number) == entry.receipt:
                         del self.deleting[entry.number]
                         if entry.number not in failed:
-                            self._confirmed(entry)
+                            self._is_done(entry.number)
             case Buried(number=number, fault=None):
                 self._copied.add(number)
+                self._is_done(number)
+            case Resent(number=number, fault=None):
+                self._is_done(number)
             case Buried(fault=fault):
                 assert fault is not None
                 self._has_refused_copy |= not fault.kind.is_transient
             case _:
                 pass
 
-    def _confirmed(self, entry: Entry) -> None:
-        record = self._witness.records.get(entry.number)
+    def _is_done(self, number: int) -> None:
+        record = self._witness.records.get(number)
         if record is not None:
             self._done.add(self._world.service.by_id[record.attempt.message.message_id].number)
 

@@ -39,7 +39,11 @@ class Copies:
         if self._desk.is_stopping:
             delay_s = max(delay_s, self._polling.ends_at(record.source) - now)
         copy = copy_of(
-            message, attempts=settlement.attempts, state=settlement.state, delay_s=min(ceil(delay_s), DELAY_MAX_S)
+            message,
+            attempts=settlement.attempts,
+            state=settlement.state,
+            delay_s=min(ceil(delay_s), DELAY_MAX_S),
+            most_bytes=self._desk.descriptions[record.source].message_max_bytes,
         )
         return Resend(record.source, record.number, copy)
 

@@ -138,7 +138,7 @@ class Receiving:
         name = handler.name if isinstance(handler, Handler) else "unroutable"
         is_exact = isinstance(handler, Handler) and handler.retry == "resend" and self._may_count(message)
         ordinal = message.attempts_before + (1 if is_exact else message.receive_count)
-        attempt = Attempt(self._next_number, name, message, limit_s, Signals(), ordinal=ordinal)
+        attempt = Attempt(self._next_number, name, message, limit_s, Signals(), 0, ordinal, self._most_bytes(message))
         self._next_number += 1
         if is_routed:
             self._appetite.saw(message.source, name, now)
@@ -176,8 +176,12 @@ class Receiving:
     def _may_count(self, message: Message) -> bool:
         """Whether failed attempts at this message can be counted by sending it again."""
         source = message.source
-        is_fifo = self._desk.descriptions[source].is_fifo or source in self._desk.copies_denied
-        return not is_fifo and continuation.has_room(message)
+        if self._desk.descriptions[source].is_fifo or source in self._desk.copies_denied:
+            return False
+        return continuation.has_room(message, most_bytes=self._most_bytes(message))
+
+    def _most_bytes(self, message: Message) -> int:
+        return self._desk.descriptions[message.source].message_max_bytes
 
     def _adopt(
         self, record: Record, message: Message, asked_at: float, anchor_at: float, visibility_s: int, now: float

@@ -58,7 +58,7 @@ class Settling:
         return self._again.next_at
 
     def was_done(self, key: tuple[str, str]) -> bool:
-        """Whether a message was done and deleted here lately, so that this delivery is a repetition."""
+        """Whether a message was done and deleted, or copied, here lately, so that this delivery is a repetition."""
         return key in self._done
 
     def begin(self, record: Record, settlement: Settlement, column: Column, *, now: float) -> None:
@@ -160,8 +160,8 @@ class Settling:
 
     def lost(self, record: Record, why: str) -> None:
         """The lease of a settling record is no longer trusted."""
-        if isinstance(record.settlement, SettleByDelete) and record.is_settling_now:
-            return  # Asked for while it was trusted; the answer decides.
+        if (isinstance(record.settlement, SettleByDelete) or record.is_copied) and record.is_settling_now:
+            return  # The delete was asked for while it was trusted; the answer decides.
         if isinstance(record.settlement, SettleByRelease) and record.column != "parked":
             # Our right ended, so the message is visible again: what the release was to bring about.
             assert record.column is not None
@@ -243,6 +243,7 @@ class Settling:
             self._copy_failed(record, settlement, event.fault, now)
             return
         self._copies.confirmed(record, settlement)
+        self._done.add(record.key)  # Should its delete fail, the original comes back beside its copy.
         if record.is_lease_lost or now >= record.trusted_until:
             self.lost(record, "expired after its copy was made")
         else:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from forebay.errors import Fault, FaultKind, QueueError
 from forebay.model import Message, MessageAttribute
-from forebay.queue.burial import buried_copy, read_redrive_policy
+from forebay.queue.burial import buried_copy, read_message_max_bytes, read_redrive_policy
 from forebay.queue.faults import classify, classify_entry
 from forebay.queue.port import Counts, Description, Outgoing, Received, Sent, Visibility
 
@@ -43,13 +43,16 @@ class Boto3Source:
 
     async def describe(self) -> Description:
         """Ask for the queue's ARN, dead-letter queue and limits."""
-        attributes = await self._attributes("QueueArn", "RedrivePolicy")
+        attributes = await self._attributes("QueueArn", "RedrivePolicy", "MaximumMessageSize")
         arn, receive_count_max, notes = read_redrive_policy(attributes.get("RedrivePolicy"))
         dead_letter: str | None = None
         if arn is not None:
             name = arn.rpartition(":")[2]
             dead_letter = (await self._call(lambda: self._client.get_queue_url(QueueName=name)))["QueueUrl"]
-        return Description(attributes["QueueArn"], dead_letter, receive_count_max, notes=notes)
+        most_bytes = read_message_max_bytes(attributes.get("MaximumMessageSize"))
+        return Description(
+            attributes["QueueArn"], dead_letter, receive_count_max, message_max_bytes=most_bytes, notes=notes
+        )
 
     async def receive(self, *, count_max: int, wait_s: float, visibility_s: int) -> Received:
         """Wait up to `wait_s` for up to `count_max` messages."""

@@ -39,6 +39,14 @@ async def a_queue_describes_its_dead_letter_queue_and_limit(harness: Harness) ->
     assert description.may_renew
 
 
+async def a_queue_describes_how_large_a_message_it_takes(harness: Harness) -> None:
+    small = await harness.create_queue("small", MaximumMessageSize="262144")
+    plain = await harness.create_queue("plain")
+
+    assert (await harness.source(small).describe()).message_max_bytes == 262_144
+    assert (await harness.source(plain).describe()).message_max_bytes == 1_048_576
+
+
 async def a_queue_without_dead_letters_says_so(harness: Harness) -> None:
     key = await harness.create_queue("plain")
 
@@ -121,6 +129,7 @@ async def burying_without_a_dead_letter_queue_is_an_error_and_loses_nothing(harn
 
 SCENARIOS: tuple[Scenario, ...] = (
     a_queue_describes_its_dead_letter_queue_and_limit,
+    a_queue_describes_how_large_a_message_it_takes,
     a_queue_without_dead_letters_says_so,
     a_message_is_moved_at_the_receive_that_exceeds_the_limit,
     a_moved_message_keeps_its_attributes_and_time_of_sending,
