@@ -96,7 +96,7 @@ def test_an_attempt_arrives_with_everything_that_it_has() -> None:
         system={"SenderId": "me"},
         state='{"page": 7}',
     )
-    attempt = Attempt(7, "resize", message, 60.0, batch=5, ordinal=4)
+    attempt = Attempt(7, "resize", message, 60.0, batch=5, ordinal=4, message_max_bytes=262_144)
     left_out = [field.name for field in fields(Message) if getattr(message, field.name) == field.default]
 
     (heard,) = attempts_heard(*attempts_said([attempt], now=0.0), now=0.0, signals=lambda _: attempt.signals)

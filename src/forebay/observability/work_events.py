@@ -154,7 +154,7 @@ WORK = (
     EventKind(
         "messages.given_back",
         Level.INFO,
-        "{count} messages of {job} were given back unstarted: {reason}",
+        "Given back unstarted: {count} of {job} ({reason})",
         {
             "job": "the handler's name",
             "count": "messages given back since the last such line, which is a second or more ago",
