@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import threading
@@ -39,3 +40,10 @@ def never_ends() -> None:
 def obeys(ctx: Context) -> None:
     log.info("began")
     ctx.stopping.wait()
+
+
+@worker.job(isolate=True)
+def is_deaf() -> None:
+    """Hold the interpreter for good: nothing that the worker says is heard."""
+    log.info("deaf %d", os.getpid())
+    ctypes.PyDLL(None).pause()

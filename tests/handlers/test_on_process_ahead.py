@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import pytest
 from tests.handlers import short_jobs
@@ -122,3 +124,30 @@ def test_children_share_what_there_is() -> None:
         assert at_work.words.logged("did") == ["2"]
         at_work.executor.interrupt(1, because_of_limit=True)
         at_work.collected.outcomes(WARMING + 2)
+
+
+def test_nothing_new_begins_in_a_child_that_was_told_to_end_what_it_does() -> None:
+    with children(worker=short_jobs.worker) as at_work:
+        warmed_up(at_work)
+        at_work.executor.start([attempt(1, "obeys"), named(2), named(3)])
+        at_work.words.logged("began")
+        at_work.executor.interrupt(1, because_of_limit=False)
+
+        outcomes = at_work.collected.outcomes(WARMING + 3)
+
+    assert (outcomes[2], outcomes[3]) == (Interrupted(), Interrupted())
+
+
+def test_what_was_to_end_does_not_run_elsewhere_though_its_child_was_deaf_and_died() -> None:
+    with children(worker=short_jobs.worker) as at_work:
+        warmed_up(at_work)
+        at_work.executor.start([attempt(1, "is_deaf"), named(2), named(3)])
+        (process_id,) = at_work.words.logged("deaf")
+        at_work.executor.interrupt(2, because_of_limit=False)
+        os.kill(int(process_id), signal.SIGKILL)
+
+        outcomes = at_work.collected.outcomes(WARMING + 3)
+
+        assert at_work.words.logged("did") == ["3"]
+    assert isinstance(outcomes[1], Crashed)
+    assert (outcomes[2], outcomes[3]) == (Interrupted(), SUCCEEDED)

@@ -38,7 +38,14 @@ PARTS = {
     "rules/ecs_": Looks(("tests/rules/test_ecs_scheduling.py",), "forebay.testing.ecs_world"),
     "rules/queue_": Looks(("tests/rules",), ""),
     "handlers/": Looks(
-        ("tests/handlers/test_crash.py", "tests/handlers/test_on_process.py", "tests/handlers/test_on_process_life.py"),
+        (
+            "tests/handlers/test_ahead.py",
+            "tests/handlers/test_crash.py",
+            "tests/handlers/test_on_process_ahead.py",
+            "tests/handlers/test_on_process.py",
+            "tests/handlers/test_on_process_life.py",
+            "tests/handlers/test_on_process_chaos.py",
+        ),
         "",
     ),
 }
