@@ -41,6 +41,7 @@ class Collected:
         self.batches: list[Sequence[Ended]] = []
         self.extensions: list[tuple[int, float]] = []
         self.rooms: list[tuple[Runs, int]] = []
+        self.given_up: list[str] = []
         self._changed = threading.Condition()
 
     def ended(self, batch: Sequence[Ended], /) -> None:
@@ -54,6 +55,11 @@ class Collected:
     def room(self, runs: Runs, room: int, /) -> None:
         with self._changed:
             self.rooms.append((runs, room))
+            self._changed.notify_all()
+
+    def give_up(self, reason: str, /) -> None:
+        with self._changed:
+            self.given_up.append(reason)
             self._changed.notify_all()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:

@@ -85,19 +85,20 @@ def test_a_job_that_asks_for_more_than_its_limit_fails_and_no_other() -> None:
     assert refused.error == "MemoryError"
 
 
-def test_a_program_that_a_child_cannot_import_is_told_of_and_tried_again_after_pauses(tmp_path: Path) -> None:
+def test_a_program_that_a_child_cannot_import_is_told_of_tried_again_after_pauses_and_given_up(tmp_path: Path) -> None:
     words = Words()
     worker = isolated_jobs.worker
     (plan,) = plans(worker, worker.registry, WorkerSettings(), ["http://127.0.0.1:1/q"])
     (tmp_path / "broken_jobs.py").write_text("import os\nworker = 7\nraise RuntimeError('no database')\n")
     where = {"module": "broken_jobs", "path": None, "is_main": False, "attribute": "worker"}
     path = [str(tmp_path), *plan.hello["path"]]
-    plan = replace(plan, children=2, hello={**plan.hello, "worker": where, "path": path})
+    plan = replace(plan, children=2, failures_max=2, hello={**plan.hello, "worker": where, "path": path})
     collected = Collected()
     executor = ProcessExecutor(worker.registry, plan, report=words.report)
 
     executor.open(collected)
     told = words.reported("child.failed", 3)
+    collected.wait_until(lambda: bool(collected.given_up))
     has_ended = executor.close(wait_s=PATIENCE_S)
 
     assert {fields["error"] for fields in told} == {"RuntimeError: no database"}
@@ -105,6 +106,7 @@ def test_a_program_that_a_child_cannot_import_is_told_of_and_tried_again_after_p
     assert "RuntimeError: no database" in told[0]["traceback"]
     assert told[0]["retry_in_s"] <= 1.0 < told[2]["retry_in_s"], "the second round waits longer"
     assert collected.rooms == [("process", 0)]
+    assert collected.given_up == ["no child process can be used (child.failed tells why)"]
     assert has_ended
 
 

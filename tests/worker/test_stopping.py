@@ -18,6 +18,7 @@ from forebay.worker.vocabulary import (
     Release,
     Renew,
     Start,
+    StopRequested,
 )
 
 BROKEN = Failed("app.Broken", "f00d")
@@ -225,3 +226,16 @@ def test_an_answer_that_was_in_the_inbox_when_its_poll_was_abandoned_is_given_ba
     said = hand.tell(MessagesReceived("q", poll.number, [message("late")], poll.asked_at, 2.0), at=2.1)
 
     assert [entry.receipt for entry in entries(said, Release)] == ["late/1"]
+
+
+def test_a_worker_whose_executor_gives_up_drains_and_leaves_with_status_1() -> None:
+    hand = working()
+
+    hand.tell(StopRequested("no child process can be used", status=1), at=2.0)
+    hand.deliver(at=2.1)
+    (delete,) = of(hand.end(1, at=3.0), Delete)
+    hand.answer(delete, at=3.1)
+
+    assert hand.exit is not None
+    assert (hand.exit.status, hand.exit.reason) == (1, "no child process can be used")
+    assert hand.ledger == {"received": 1, "succeeded": 1}

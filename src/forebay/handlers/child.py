@@ -92,6 +92,9 @@ class ChildService:
     def room(self, runs: object, room: int, /) -> None:
         """Nobody's in here: who runs where is decided by the worker."""
 
+    def give_up(self, reason: str, /) -> None:
+        """Nobody's either: loops and threads never do."""
+
     # ── below, everything runs on the listening thread ─────────────────────────────────────────────────────
 
     def _listen(self) -> None:

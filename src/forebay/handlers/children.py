@@ -65,7 +65,7 @@ class Keeper:
         self._selector = selectors.DefaultSelector()
         self._waker = Waker()
         self._selector.register(self._waker.descriptor, selectors.EVENT_READ)
-        self.comeback = Comeback()
+        self.comeback = Comeback(plan.failures_max)
         self._settle_at: float | None = None
         self._is_closing = False
         self._is_over = False

@@ -43,6 +43,10 @@ class Deliver(Protocol):
         """
         ...
 
+    def give_up(self, reason: str, /) -> None:
+        """Nothing can be run here, and trying again has not helped: the worker should leave."""
+        ...
+
 
 class Blockage(NamedTuple):
     """The handlers' event loop has not turned for a while, and where it stands."""

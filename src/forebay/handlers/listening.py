@@ -59,6 +59,7 @@ class Listening:
         self._report = report
         self._ended: list[Ended] = []
         self._room_told = 0
+        self._has_given_up = False
         self.deliver: Deliver
         self._words = {
             "ready": self._ready,
@@ -93,6 +94,9 @@ class Listening:
                 return self._gathering.ends_at
             self._gathering.ends_at = None
             ended, self._ended = self._ended, []
+        if room == 0 and self._keeper.comeback.is_hopeless and not self._has_given_up:
+            self._has_given_up = True
+            self.deliver.give_up("no child process can be used (child.failed tells why)")
         # The room first: an end frees a place, and whoever hears of it must not fill one that has died.
         if room != self._room_told:
             self._room_told = room

@@ -9,6 +9,8 @@ from forebay.handlers.pipe import Header
 from forebay.handlers.registry import Runs
 
 SLOW_S = 60.0
+FAILURES_MAX = 6
+"""With the pauses between them half a minute or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,9 @@ class Plan:
 
     slow_s: float = SLOW_S
     """Who takes longer to come up is told of: the import of a program may wait for something that never comes."""
+
+    failures_max: int = FAILURES_MAX
+    """Children in a row that did not come up, after which the worker leaves if it has none at all."""
 
     @property
     def is_isolated(self) -> bool:

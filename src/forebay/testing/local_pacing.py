@@ -100,6 +100,9 @@ class PacedExecutor:
     def room(self, runs: Runs, room: int, /) -> None:
         self._deliver.room(runs, room)
 
+    def give_up(self, reason: str, /) -> None:
+        self._deliver.give_up(reason)
+
 
 class MachineSignals(Signals):
     """Signals whose deadline is set by the test's clock and read by the machine's."""

@@ -241,7 +241,7 @@ class Engine:
             self._stopping.begin(f"protection refused: {self._guarding.lasting_reason}", now, status=1)
 
     def _stop_requested(self, event: StopRequested, now: float) -> None:
-        self._stopping.begin(event.reason, now)
+        self._stopping.begin(event.reason, now, status=event.status)
         self._guarding.stop()
 
     def _stop_now(self, event: StopNow, now: float) -> None:

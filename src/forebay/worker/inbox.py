@@ -18,7 +18,7 @@ import anyio
 
 from forebay.handlers.executor import Ended
 from forebay.handlers.registry import Runs
-from forebay.worker.vocabulary import Event, ExtendRequested, Finished, RoomChanged
+from forebay.worker.vocabulary import Event, ExtendRequested, Finished, RoomChanged, StopRequested
 
 
 def soon_on_this_loop() -> Callable[[Callable[[], object]], object]:
@@ -89,3 +89,6 @@ class Inbox:
 
     def room(self, runs: Runs, room: int, /) -> None:
         self.put_from_thread(RoomChanged(runs, room))
+
+    def give_up(self, reason: str, /) -> None:
+        self.put_from_thread(StopRequested(reason, status=1))

@@ -146,9 +146,11 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """Somebody asks for a drain (SIGTERM, `stop=…`). Repeats change nothing."""
+    """Somebody asks for a drain (SIGTERM, `stop=…`), or an executor can run nothing. Repeats change nothing."""
 
     reason: str
+    status: int = 0
+    """The exit status that the worker is to leave with."""
 
 
 @dataclass(frozen=True, slots=True)
