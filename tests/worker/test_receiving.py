@@ -13,6 +13,7 @@ from forebay.worker.vocabulary import (
     Delete,
     ExtendRequested,
     Interrupt,
+    Notify,
     Receive,
     ReceiveFailed,
     Release,
@@ -44,6 +45,21 @@ def test_what_nobody_here_can_do_is_buried_with_the_reason() -> None:
     assert bury.error["reason"] == "no job named 'other' is declared here"
     assert of(hand.said, Start) == []
     assert hand.ledger == {"received": 1, "buried": 1}
+
+
+def test_a_lease_that_ended_unnoticed_is_lost_although_the_message_comes_again_here() -> None:
+    """The control loop stood still; our open poll had the message again before any turn could say that it was lost."""
+    hand = Hand(visibility_s=6)
+    (attempt,) = hand.start(message("a"), at=1.0)
+    hand.wait(1.2)
+
+    hand.deliver(message("a", delivery=2), at=12.0, answered_at=11.9)
+    said = hand.end(attempt.number, at=12.1)
+
+    (told,) = hand.reports("lease.lost")
+    assert told["state"] == "running"
+    assert attempt.signals.lease_lost or any(notify.lease_lost for notify in of(hand.said, Notify))
+    assert entries(said, Delete) == []
 
 
 def test_a_message_that_comes_again_while_it_runs_is_adopted_not_started_twice() -> None:

@@ -127,6 +127,9 @@ class Receiving:
         desk = self._desk
         key = (message.source, message.message_id)
         known = desk.by_message.get(key)
+        if known is not None and known.state is State.RUNNING and now >= known.trusted_until:
+            # Its lease was over before this delivery was looked at, though no turn has said so yet.
+            self._running.lease_lost(known, "not renewed in time")
         if known is not None and self._adopt(known, message, asked_at, anchor_at, visibility_s, now):
             return
         body_bytes = message.body_bytes
