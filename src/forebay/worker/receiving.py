@@ -127,9 +127,6 @@ class Receiving:
         desk = self._desk
         key = (message.source, message.message_id)
         known = desk.by_message.get(key)
-        if known is not None and known.state is State.RUNNING and now >= known.trusted_until:
-            # Its lease was over before this delivery was looked at, though no turn has said so yet.
-            self._running.lease_lost(known, "not renewed in time")
         if known is not None and self._adopt(known, message, asked_at, anchor_at, visibility_s, now):
             return
         body_bytes = message.body_bytes
@@ -190,6 +187,9 @@ class Receiving:
         self, record: Record, message: Message, asked_at: float, anchor_at: float, visibility_s: int, now: float
     ) -> bool:
         """Let a record go on with a newer delivery of its message. False if the old one is to be left behind."""
+        if record.state is State.RUNNING and now >= record.trusted_until:
+            # Its lease was over before this delivery was looked at, though no turn has said so yet.
+            self._running.lease_lost(record, "not renewed in time")
         is_released = record.state is State.SETTLING and isinstance(record.settlement, SettleByRelease)
         if is_released and not record.is_given_up:
             assert record.column is not None
