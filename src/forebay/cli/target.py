@@ -4,8 +4,7 @@ Rules kept here and nowhere else:
 
 1. The working directory is first on `sys.path`.
 2. `module:attribute` names a Worker; `module` alone will do when it holds exactly one.
-3. When the user's module cannot be imported, its own traceback is shown, without our frames and Python's. What we
-   refuse there ourselves (a job declared twice, say) is told in its own words, with the user's line and no traceback.
+3. When the user's module cannot be imported, its own traceback is shown, without our frames and Python's.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
 from forebay.errors import ForebayError, TargetError
-from forebay.handlers.frames import short
 
 if TYPE_CHECKING:
     from forebay.api.worker import Worker
@@ -64,9 +62,11 @@ def _import(name: str) -> ModuleType:
 
 def _broken(name: str, error: BaseException) -> TargetError:
     """Return the error to raise, with the user's traceback as a note."""
-    if isinstance(error, ForebayError):
-        return TargetError(f"TARGET: importing {name!r} failed at {_users_line(error.__traceback__)}: {error}")
-    shown = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
+    told = traceback.TracebackException(type(error), error, _users_part(error.__traceback__))
+    if isinstance(error, ForebayError):  # What we refuse is about the user's line, not about where we noticed.
+        theirs = [frame for frame in told.stack if not frame.filename.startswith(_OURS)]
+        told.stack = traceback.StackSummary.from_list(theirs)
+    shown = "".join(told.format())
     raised = TargetError(f"TARGET: importing {name!r} failed: {type(error).__name__}")
     raised.add_note(shown.rstrip("\n"))
     return raised
@@ -81,13 +81,6 @@ def _users_part(tb: TracebackType | None) -> TracebackType | None:
             return first
         first = first.tb_next
     return None  # A syntax error: its message names file and line.
-
-
-def _users_line(tb: TracebackType | None) -> str:
-    """Return the innermost place that is not ours: the line that declares what we refuse."""
-    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(tb)]
-    filename, line = next((place for place in reversed(places) if not place[0].startswith(_OURS)), ("?", 0))
-    return f"{short(filename)}:{line}"
 
 
 def _named(module: ModuleType, attribute: str) -> Worker:
