@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
@@ -104,6 +105,17 @@ def process_id() -> int:
 def exit_status(code: int) -> int:
     """Return the exit status that a shell would show for `code`: negative ones mean that a signal ended the process."""
     return code if code >= 0 else 128 - code
+
+
+def descriptor_of_process(pid: int) -> int | None:
+    """Return a descriptor that is readable when the process has ended; None where the system has no such thing."""
+    pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
+    if pidfd_open is None:
+        return None
+    try:
+        return pidfd_open(pid)
+    except OSError:
+        return None  # A kernel before 5.3, or a sandbox that does not know the call.
 
 
 def leave_now(status: int) -> NoReturn:

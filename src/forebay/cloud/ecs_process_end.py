@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from forebay.platform import descriptor_of_process
+
 
 class ProcessEnd:
     """Calls `on_end` on the running loop when the process `pid`, a child of ours, has ended."""
@@ -23,7 +25,7 @@ class ProcessEnd:
         """`by_thread`: do as systems without `pidfd_open` do."""
         self._loop = asyncio.get_running_loop()
         self._on_end: Callable[[], None] | None = on_end
-        self._descriptor = None if by_thread else _descriptor_of(pid)
+        self._descriptor = None if by_thread else descriptor_of_process(pid)
         if self._descriptor is not None:
             self._loop.add_reader(self._descriptor, self._tell)
         else:
@@ -49,16 +51,6 @@ class ProcessEnd:
             self._loop.call_soon_threadsafe(self._tell)
         except RuntimeError:
             return  # The loop has been closed: nobody is left to be told.
-
-
-def _descriptor_of(pid: int) -> int | None:
-    pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
-    if pidfd_open is None:
-        return None
-    try:
-        return pidfd_open(pid)
-    except OSError:
-        return None  # A kernel before 5.3, or a sandbox that does not know the call: the thread will do.
 
 
 def _wait_in_thread(pid: int) -> None:

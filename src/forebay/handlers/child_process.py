@@ -24,6 +24,7 @@ from typing import Any
 
 from forebay.cgroups import oom_kills
 from forebay.handlers.crash_board import BOARD_BYTES
+from forebay.platform import descriptor_of_process
 
 DUMP_BYTES_MAX = 64 * 1024
 GROUP_END_S = 0.2
@@ -66,7 +67,7 @@ class ChildProcess:
             theirs.close()
         ours.setblocking(False)
         self.socket = ours
-        self.descriptor = _descriptor_of(self.pid)
+        self.descriptor = descriptor_of_process(self.pid)
         """Readable when the process has ended; None where the system has no such thing."""
         self._post_mortem = post_mortem
         self._oom_kills = oom_kills()
@@ -155,16 +156,6 @@ def _nameless_file() -> int:
             descriptor = os.dup(file.fileno())
     os.ftruncate(descriptor, BOARD_BYTES)
     return descriptor
-
-
-def _descriptor_of(pid: int) -> int | None:
-    pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
-    if pidfd_open is None:
-        return None
-    try:
-        return pidfd_open(pid)
-    except OSError:
-        return None  # A kernel before 5.3, or a sandbox that does not know the call: who watches asks again and again.
 
 
 def _outlast_group(leader: int) -> None:
