@@ -80,5 +80,13 @@ class QueueError(ForebayError):
         super().__init__(f"{operation}: {fault}" if operation else str(fault))
 
 
+class ManifestError(SettingsError):
+    """`forebay.yml` says something that cannot be. The message begins with the place. Exit status 2."""
+
+
+class DeployError(ForebayError):
+    """A deployment, or a command about one, cannot go on: what AWS or a tool said, and the remedy. Exit status 1."""
+
+
 class ProtectionError(ForebayError):
     """Task protection cannot be had and was demanded (`protect=always`)."""

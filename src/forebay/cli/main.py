@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from forebay import platform
 from forebay.cli.console import USAGE_ERROR, complain, remark, tell
-from forebay.errors import JobError, ProtectionError, QueueError, SettingsError, TargetError
+from forebay.errors import DeployError, JobError, ProtectionError, QueueError, SettingsError, TargetError
 
 if TYPE_CHECKING:
     import typer
@@ -32,6 +32,12 @@ VERBS: dict[str, str] = {
     "version": "print the version",
 }
 """Verb → what it does. Each lives in the module of its name beside this one, as `app`."""
+
+MODULES = {"import": "import_"}
+"""Verbs that can be no module's name."""
+
+EXTRAS = {"boto3": "deploy", "yaml": "deploy", "rich": "deploy"}
+"""Library → the extra that brings it. Verbs of a deployment need what a worker in its container does not."""
 
 BUG = 70
 INTERRUPTED = 130
@@ -66,7 +72,7 @@ def _status(given: list[str]) -> int:
 def carry_out(verb: str, rest: list[str]) -> int:
     """Run one verb and return its exit status."""
     try:
-        app: typer.Typer = import_module(f"forebay.cli.{verb}").app
+        app: typer.Typer = import_module(f"forebay.cli.{MODULES.get(verb, verb)}").app
         return _call(app, rest, f"forebay {verb}")
     except TargetError as error:
         for note in getattr(error, "__notes__", ()):
@@ -74,8 +80,12 @@ def carry_out(verb: str, rest: list[str]) -> int:
         return complain(str(error))
     except (SettingsError, JobError, ProtectionError) as error:
         return complain(str(error))
-    except QueueError as error:
+    except (QueueError, DeployError) as error:
         return complain(str(error), status=1)
+    except ModuleNotFoundError as error:
+        if (extra := EXTRAS.get(error.name or "")) is None:
+            return _own_up(error)
+        return complain(f"`forebay {verb}` needs {error.name}: pip install 'forebay[{extra}]'")
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -1,0 +1,102 @@
+"""The AWS clients of one command, made when first asked for.
+
+`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`, profiles and Regions are botocore's own business.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+
+class Clients:
+    """Clients of one account and Region."""
+
+    def __init__(self, *, region: str | None = None, profile: str | None = None) -> None:
+        import boto3
+
+        self._session = boto3.Session(region_name=region, profile_name=profile)
+
+    def _made(self, service: str) -> Any:
+        # boto3's stubs overload this for each of AWS's services, of which only those below are installed.
+        return self._session.client(service)  # type: ignore[call-overload]  # pyright: ignore
+
+    @cached_property
+    def application_autoscaling(self) -> ApplicationAutoScalingClient:
+        client: ApplicationAutoScalingClient = self._made("application-autoscaling")
+        return client
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        client: CloudFormationClient = self._made("cloudformation")
+        return client
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        client: CloudWatchClient = self._made("cloudwatch")
+        return client
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        client: EC2Client = self._made("ec2")
+        return client
+
+    @cached_property
+    def ecr(self) -> ECRClient:
+        client: ECRClient = self._made("ecr")
+        return client
+
+    @cached_property
+    def ecs(self) -> ECSClient:
+        client: ECSClient = self._made("ecs")
+        return client
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        client: IAMClient = self._made("iam")
+        return client
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        client: CloudWatchLogsClient = self._made("logs")
+        return client
+
+    @cached_property
+    def s3(self) -> S3Client:
+        client: S3Client = self._made("s3")
+        return client
+
+    @cached_property
+    def secretsmanager(self) -> SecretsManagerClient:
+        client: SecretsManagerClient = self._made("secretsmanager")
+        return client
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        client: SQSClient = self._made("sqs")
+        return client
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        client: SSMClient = self._made("ssm")
+        return client
+
+    @cached_property
+    def sts(self) -> STSClient:
+        client: STSClient = self._made("sts")
+        return client

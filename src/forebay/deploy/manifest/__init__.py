@@ -1,0 +1,1 @@
+"""`forebay.yml`: what a service is, written by people."""
