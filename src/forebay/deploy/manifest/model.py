@@ -107,6 +107,17 @@ class Deployment(Section):
     zone_rebalancing: bool = False
     """Whether ECS may stop tasks to even out the zones. Long jobs lose by it."""
 
+    @model_validator(mode="after")
+    def _there_is_room(self) -> Self:
+        if self.minimum_percent == self.maximum_percent == 100:
+            raise ValueError(
+                "minimum_percent and maximum_percent are both 100, so no task may stop and none may start: "
+                "raise maximum_percent, or lower minimum_percent"
+            )
+        if self.zone_rebalancing and self.maximum_percent == 100:
+            raise ValueError("zone_rebalancing needs maximum_percent above 100: ECS starts the new task first")
+        return self
+
 
 class Run(Section):
     """The settings of `forebay run`, as in `forebay.yml` for a worker on this machine; the container gets them too."""
@@ -164,6 +175,8 @@ class Manifest(Section):
     variables: dict[str, Scalar] = Field(default_factory=dict)
     secrets: dict[str, Text] = Field(default_factory=dict)
     """Variable → `/name` of an SSM parameter, or the ARN of a parameter or secret (`…:json-key::` is allowed)."""
+    secrets_keys: tuple[Text, ...] = ()
+    """ARNs of the KMS keys that the secrets are encrypted with, where these are not AWS's own."""
     schedules: dict[str, Schedule] = Field(default_factory=dict)
     topics: dict[str, Subscription] = Field(default_factory=dict)
     payload_bucket: bool | Text = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -26,7 +27,7 @@ class Network(Section):
     zones: int = Field(default=2, ge=1, le=3)
     """`new` only: availability zones."""
     cidr: Text = "10.0.0.0/20"
-    """`new` only."""
+    """`new` only: the VPC's addresses. A network of /16 to /24."""
 
     @model_validator(mode="after")
     def _existing_is_named(self) -> Self:
@@ -36,6 +37,16 @@ class Network(Section):
             raise ValueError(f"vpc and subnets go with type: existing, not with type: {self.type}")
         if self.type == "default" and self.egress != "public_ip":
             raise ValueError("the default VPC has public subnets only: use egress: public_ip, or type: new")
+        return self
+
+    @model_validator(mode="after")
+    def _addresses_are_a_network(self) -> Self:
+        try:
+            size = IPv4Network(self.cidr).prefixlen
+        except ValueError as error:
+            raise ValueError(f"cidr={self.cidr!r} is no IPv4 network: {error}") from None
+        if not 16 <= size <= 24:
+            raise ValueError(f"cidr={self.cidr} must be from /16 to /24: VPCs are no larger, and subnets need room")
         return self
 
 

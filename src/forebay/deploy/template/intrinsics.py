@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 Json = dict[str, Any]
@@ -20,6 +20,28 @@ def get_att(resource: str, attribute: str) -> Json:
 
 def sub(text: str, **values: Any) -> Json:
     return {"Fn::Sub": [text, values]} if values else {"Fn::Sub": text}
+
+
+def arn(service: str, resource: str, *, region: str = "${AWS::Region}", account: str = "${AWS::AccountId}") -> Json:
+    """Return the Amazon Resource Name of something in this account and Region; `resource` may hold `${…}`."""
+    return sub(f"arn:${{AWS::Partition}}:{service}:{region}:{account}:{resource}")
+
+
+def allow(
+    actions: Iterable[str],
+    resources: Any,
+    *,
+    sid: str | None = None,
+    principal: Any = None,
+    condition: Mapping[str, Any] | None = None,
+) -> Json:
+    """Return an IAM statement that allows; with a principal, one for the policy of a resource."""
+    statement: Json = {"Sid": sid} if sid else {}
+    statement["Effect"] = "Allow"
+    if principal is not None:
+        statement["Principal"] = principal
+    statement |= {"Action": list(actions), "Resource": resources}
+    return {**statement, "Condition": dict(condition)} if condition else statement
 
 
 DESCRIPTION_KEY = "forebay:description"
@@ -48,3 +70,26 @@ class Piece:
     """What the container's environment gets."""
     statements: tuple[Json, ...] = ()
     """What the task role gets."""
+    queue_statements: tuple[Json, ...] = ()
+    """What the queue's policy gets: who else may send, such as a topic."""
+    key_statements: tuple[Json, ...] = ()
+    """What the policy of the queue's key gets, when the stack has a key: services that send need it."""
+    rollback_alarms: tuple[str, ...] = ()
+    """Logical ids of the alarms that end a deployment and take it back."""
+    first: tuple[str, ...] = ()
+    """Logical ids of what must be there before a task starts, and that the service does not refer to."""
+
+
+def joined(pieces: Iterable[Piece]) -> Piece:
+    """Return what all the pieces say together. No two may say the same thing."""
+    whole: dict[str, Any] = {}
+    for piece in pieces:
+        for part in fields(Piece):
+            said = getattr(piece, part.name)
+            if isinstance(said, tuple):
+                whole[part.name] = (*whole.get(part.name, ()), *said)
+                continue
+            before = whole.setdefault(part.name, {})
+            assert not before.keys() & said.keys(), (part.name, before.keys() & said.keys())
+            before.update(said)
+    return Piece(**whole)
