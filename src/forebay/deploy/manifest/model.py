@@ -32,6 +32,8 @@ class Build(Section):
     """The stage to build; the last one when omitted."""
     args: dict[str, str] = Field(default_factory=dict)
     """Values of the Dockerfile's ARGs. They stay readable in the image: no secrets."""
+    secrets: dict[str, Text] = Field(default_factory=dict)
+    """id → path of a file, from the manifest's folder or `~/…`. `RUN --mount=type=secret,id=…` sees it for one step."""
 
 
 class Image(Section):
