@@ -1,0 +1,1 @@
+"""Settings that contradict each other or AWS: read from manifest, template, handler and what is live."""
