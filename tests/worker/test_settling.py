@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.worker.hand import DENIED, LEASE_LOST, NO_ANSWER, THROTTLED, Hand, entries, message, of
 
 from forebay.errors import Fault, FaultKind
-from forebay.model import Failed, Postponed, Rejected
+from forebay.model import Failed, Postponed, Rejected, Succeeded
 from forebay.queue.port import Description
 from forebay.settings import VISIBILITY_CEILING_S
 from forebay.worker.vocabulary import Bury, Conclude, Delete, Deleted, Entry, Release, Renew
@@ -134,6 +134,18 @@ def test_a_release_that_is_denied_is_left_to_the_visibility_timeout() -> None:
 
     assert hand.ledger == {"received": 1, "retried": 1}
     assert hand.reports("permission.missing")
+
+
+def test_a_delete_that_is_denied_is_told_with_the_statement_that_would_allow_it() -> None:
+    hand = Hand()
+    (attempt,) = hand.start(message(), at=1.0)
+    (delete,) = of(hand.end(attempt.number, Succeeded()), Delete)
+
+    hand.answer(delete, DENIED)
+
+    (report,) = hand.reports("permission.missing")
+    assert report["action"] == "sqs:DeleteMessage"
+    assert '"sqs:DeleteMessage"' in report["grant"]
 
 
 def test_the_original_is_deleted_only_when_its_copy_is_confirmed() -> None:

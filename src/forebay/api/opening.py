@@ -17,7 +17,7 @@ import anyio
 from forebay.api.options import RunOptions
 from forebay.api.parts import open_sources
 from forebay.api.signals import Stoppable
-from forebay.errors import Fault, QueueError
+from forebay.errors import Fault, FaultKind, QueueError
 from forebay.observability.reporter import Reporter
 from forebay.queue.sqs import SqsSource
 from forebay.worker.receiving import REFUSALS
@@ -70,6 +70,11 @@ async def sources_or_exit(
     return Exit(0, found, code_still_runs=False) if isinstance(found, str) else found
 
 
+LOOK_UP_DENIED = "looking up the queue's URL is denied: grant sqs:GetQueueUrl to the task role, or give the URL itself"
+    "looking up the queue's URL is denied: grant sqs:GetQueueUrl to the task role, or name the queue by URL"
+)
+
+
 def _reason(fault: Fault) -> str:
-    remedy = REFUSALS.get(fault.kind)
+    remedy = LOOK_UP_DENIED if fault.kind is FaultKind.DENIED else REFUSALS.get(fault.kind)
     return f"{remedy} ({fault})" if remedy else str(fault)

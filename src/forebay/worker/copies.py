@@ -15,11 +15,9 @@ from forebay.queue.contents import DELAY_MAX_S
 from forebay.queue.continuation import copy_of
 from forebay.worker.error_note import error_note
 from forebay.worker.polling import Polling
-from forebay.worker.records import Desk, Record, about, queue_name
+from forebay.worker.records import Desk, Record, about, queue_name, statement_for
 from forebay.worker.retry import SettleByBurial, SettleByRelease, SettleByResend
 from forebay.worker.vocabulary import Bury, Resend
-
-SEND_STATEMENT = '{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "<the queue\'s ARN>"}'
 
 
 class Copies:
@@ -75,7 +73,7 @@ class Copies:
                 queue=queue_name(record.source),
                 action="sqs:SendMessage",
                 code=fault.code,
-                grant=SEND_STATEMENT,
+                grant=statement_for("sqs:SendMessage"),
                 consequence="jobs that go on elsewhere lose their state, and attempts are counted by deliveries",
             )
         self._desk.copies_denied.add(record.source)

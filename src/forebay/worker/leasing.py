@@ -15,12 +15,10 @@ from collections.abc import Callable
 
 from forebay.errors import Fault, FaultKind
 from forebay.worker.leases import renew_at, renewal_s, trusted_until
-from forebay.worker.records import Desk, Record, State, queue_name
+from forebay.worker.records import Desk, Record, State, queue_name, statement_for
 from forebay.worker.retry import SettleByRelease
 from forebay.worker.timers import Timers
 from forebay.worker.vocabulary import Entry, Renew, Renewed
-
-RENEW_STATEMENT = '{"Effect": "Allow", "Action": "sqs:ChangeMessageVisibility", "Resource": "<the queue\'s ARN>"}'
 
 
 class Leasing:
@@ -64,7 +62,7 @@ class Leasing:
             queue=queue_name(source),
             action="sqs:ChangeMessageVisibility",
             code=code,
-            grant=RENEW_STATEMENT,
+            grant=statement_for("sqs:ChangeMessageVisibility"),
             consequence="no heartbeats and no early release; messages are received hidden for the longest timeout",
         )
 

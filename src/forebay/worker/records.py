@@ -149,6 +149,11 @@ def about(record: Record) -> dict[str, object]:
     }
 
 
+def statement_for(action: str) -> str:
+    """Return the IAM statement that lets a worker call `action` on its queue, whose ARN is the reader's to fill in."""
+    return f'{{"Effect": "Allow", "Action": "{action}", "Resource": "<the queue\'s ARN>"}}'
+
+
 def queue_name(key: str) -> str:
     """Return the readable name of a source: the last part of a queue's URL."""
     return key.rstrip("/").rsplit("/", 1)[-1]

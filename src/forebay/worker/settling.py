@@ -21,7 +21,7 @@ from forebay.worker.leasing import Leasing
 from forebay.worker.ledger import Column
 from forebay.worker.memory import Memory
 from forebay.worker.polling import Polling
-from forebay.worker.records import Desk, Record, State, about, queue_name
+from forebay.worker.records import Desk, Record, State, about, queue_name, statement_for
 from forebay.worker.retry import SettleByBurial, SettleByDelete, SettleByRelease, SettleByResend, Settlement
 from forebay.worker.timers import Timers
 from forebay.worker.vocabulary import Buried, Delete, Deleted, Entry, Release, Released, Resent
@@ -264,8 +264,13 @@ class Settling:
             self._act(record, now)
 
     def _report_failure(self, record: Record, operation: str, fault: Fault) -> None:
-        event = "permission.missing" if fault.kind is FaultKind.DENIED else "settle.failed"
-        self._desk.report(event, queue=queue_name(record.source), action=operation, code=fault.code)
+        queue = queue_name(record.source)
+        if fault.kind is not FaultKind.DENIED:
+            self._desk.report("settle.failed", queue=queue, action=operation, code=fault.code)
+            return
+        action = f"sqs:{operation}"
+        grant = statement_for(action)
+        self._desk.report("permission.missing", queue=queue, action=action, code=fault.code, grant=grant)
 
     # ── time ───────────────────────────────────────────────────────────────────────────────────────────────
 
