@@ -34,6 +34,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt scripts/venv
 setup-browser: ## A browser for the tests of the page (Debian's Chromium; installed with apt-get when root)
 	@scripts/setup-browser
 
+.PHONY: setup-checkov
+setup-checkov: setup ## checkov in an environment of its own, for the tests of the templates
+	@scripts/setup-checkov
+
 .PHONY: run
 run: setup ## See it work: SQS, ECS, autoscaling and a worker on this machine, with a page
 	@$(BIN)/forebay local

@@ -11,6 +11,8 @@ from forebay.deploy.template.intrinsics import Json, Piece, ref, resource
 
 INSIGHTS = {"off": "disabled", "on": "enabled", "enhanced": "enhanced"}
 
+_WITHOUT_INSIGHTS = "Container Insights cost money for each task, and a fixed number of tasks is seen without them"
+
 
 def insights(manifest: Manifest) -> str:
     """Return `off`, `on` or `enhanced`: what the manifest says, else on when tasks are scaled by their number."""
@@ -51,15 +53,18 @@ def _cluster(manifest: Manifest, names: Names) -> Json:
             # user's code four more permissions.
             "Configuration": {"ExecuteCommandConfiguration": {"Logging": "NONE"}},
         },
+        despite={"CKV_AWS_65": _WITHOUT_INSIGHTS} if insights(manifest) == "off" else {},
     )
 
 
 def _log_group(manifest: Manifest, names: Names) -> Json:
     key = {"KmsKeyId": manifest.logs.key} if manifest.logs.key else {}
+    own_encryption = "Logs are encrypted by CloudWatch itself; a key of one's own is there for `logs: key:`"
     return resource(
         "AWS::Logs::LogGroup",
         f"The log of all tasks, kept for {manifest.logs.retention_days} days",
         {"LogGroupName": names.log_group, "RetentionInDays": manifest.logs.retention_days, **key},
         DeletionPolicy="Delete",  # Else its name would stand in the way of the next deployment.
         UpdateReplacePolicy="Retain",
+        despite={} if manifest.logs.key else {"CKV_AWS_158": own_encryption},
     )

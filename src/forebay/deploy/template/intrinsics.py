@@ -48,14 +48,18 @@ DESCRIPTION_KEY = "forebay:description"
 """In each resource's Metadata: what it is for, in plain words. Progress and `diff` show it."""
 
 
-def resource(kind: str, description: str, properties: Mapping[str, Any], **attributes: Any) -> Json:
-    """Return a resource. `attributes` are CloudFormation's own, such as `DependsOn` and `DeletionPolicy`."""
-    return {
-        "Type": kind,
-        "Metadata": {DESCRIPTION_KEY: description},
-        **attributes,
-        "Properties": dict(properties),
-    }
+def resource(
+    kind: str, description: str, properties: Mapping[str, Any], *, despite: Mapping[str, str] | None = None, **more: Any
+) -> Json:
+    """Return a resource.
+
+    `despite` are checks of checkov that would refuse it, each with the reason why it is right all the same; checkov and
+    people read them in the template. `more` are CloudFormation's own attributes, such as `DependsOn`.
+    """
+    metadata: Json = {DESCRIPTION_KEY: description}
+    if despite:
+        metadata["checkov"] = {"skip": [{"id": check, "comment": why} for check, why in despite.items()]}
+    return {"Type": kind, "Metadata": metadata, **more, "Properties": dict(properties)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,7 @@ def _queue(manifest: Manifest, names: Names) -> Json:
             **encryption.queue_properties(manifest),
             "RedrivePolicy": redrive,
         },
+        despite=encryption.despite(manifest),
         **encryption.kept(manifest),
     )
 
@@ -115,6 +116,7 @@ def _dead_letter_queue(manifest: Manifest, names: Names) -> Json:
             **encryption.queue_properties(manifest),
             "RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": [arn("sqs", names.queue)]},
         },
+        despite=encryption.despite(manifest),
         **encryption.kept(manifest),
     )
 
