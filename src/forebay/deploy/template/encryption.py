@@ -59,7 +59,7 @@ def despite(manifest: Manifest) -> dict[str, str]:
     return {"CKV_AWS_27": "It is encrypted, by SQS's own keys; the check looks for a KMS key only"}
 
 
-def kept(manifest: Manifest) -> dict[str, str]:
+def kept(manifest: Manifest) -> Json:
     """Return the attributes of what must outlive the stack when the queues do.
 
     What a first deployment made is removed again when that deployment fails: nothing is in it, and it would stand in

@@ -38,7 +38,7 @@ def piece(manifest: Manifest, names: Names, given: Piece) -> Piece:
         "EnableECSManagedTags": True,
         "PropagateTags": "SERVICE",
     }
-    first = {"DependsOn": list(given.first)} if given.first else {}
+    first: Json = {"DependsOn": list(given.first)} if given.first else {}
     service = resource("AWS::ECS::Service", "The service: keeps your tasks running", properties, **first)
     return Piece(
         resources={contract.SERVICE: service},
