@@ -71,8 +71,6 @@ async def sources_or_exit(
 
 
 LOOK_UP_DENIED = "looking up the queue's URL is denied: grant sqs:GetQueueUrl to the task role, or give the URL itself"
-    "looking up the queue's URL is denied: grant sqs:GetQueueUrl to the task role, or name the queue by URL"
-)
 
 
 def _reason(fault: Fault) -> str:
