@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from forebay.api.options import RunOptions
+from forebay.api.setting_texts import flag, seconds, size, whole, whole_seconds
 from forebay.cli.machine import Machine
 from forebay.cli.project_file import FILE_NAME, Written
-from forebay.cli.values import address, flag, plain, queue_address, queue_url, seconds, size, whole, whole_seconds
+from forebay.cli.values import address, plain, queue_address, queue_url
 from forebay.errors import SettingsError
 from forebay.settings import WorkerSettings
 

@@ -10,50 +10,6 @@ from urllib.parse import urlsplit
 
 _QUEUE_NAME = re.compile(r"(?=.{1,80}$)[A-Za-z0-9_-]+(\.fifo)?")
 """facts/sqs.md section 2: letters, digits, hyphens and underscores, 80 at most, `.fifo` included."""
-_UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
-
-
-def whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("a whole number") from None
-
-
-def seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError("a number of seconds, such as 25 or 0.5") from None
-    if value != value:  # NaN compares unequal to itself, and would slip through every bound.
-        raise ValueError("a number of seconds")
-    return value
-
-
-def whole_seconds(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("whole seconds: SQS takes no fractions") from None
-
-
-def size(text: str) -> int:
-    number = text.rstrip("BKMGibkmg ").strip()
-    unit = text[len(number) :].strip().upper()
-    try:
-        return int(number) * _UNITS[unit]
-    except (ValueError, KeyError):
-        raise ValueError("a number of bytes, such as 67108864 or 64MiB") from None
-
-
-def flag(text: str) -> bool:
-    match text.strip().lower():
-        case "1" | "true" | "yes" | "on":
-            return True
-        case "0" | "false" | "no" | "off" | "":
-            return False
-        case _:
-            raise ValueError("true or false")
 
 
 def plain(text: str) -> str:

@@ -6,6 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A part of a manifest: frozen, with no keys but its own; its fields' docstrings describe them in the schema."""
+    """A part of a manifest: frozen, with no keys but its own; its fields' docstrings describe them in the schema.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+    Types are strict: a number in quotes is text. `values` has the readers of what may be written in several ways.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )

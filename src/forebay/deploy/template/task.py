@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from forebay.deploy.manifest.model import Manifest, Scalar
+from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.names import Names
 from forebay.deploy.template import contract, secrets
 from forebay.deploy.template.intrinsics import Json, Piece, get_att, ref, resource
@@ -115,7 +115,7 @@ def _log_options(manifest: Manifest) -> Json:
     }
 
 
-def _text(value: Scalar | tuple[str, ...]) -> str:
+def _text(value: str | float | tuple[str, ...]) -> str:
     """Return a value as the environment has it; as `forebay run` and people write it, not as Python does."""
     if isinstance(value, bool):
         return "true" if value else "false"
