@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "send": "put jobs on a queue",
     "health": "ask a running worker whether it is well",
     "doctor": "show every setting with its value and source",
+    "package": "print the CloudFormation template of the manifest, or leave it in a folder",
     "version": "print the version",
 }
 """Verb → what it does. Each lives in the module of its name beside this one, as `app`."""
