@@ -81,6 +81,8 @@ class ClosedLoop:
         self.waited_s: list[float] = []
         """Of each message that was started, in the order of arrival."""
         self.second = 0
+        self.received = 0
+        """Up to the last reading."""
         self.rows: list[Row] = []
 
     def run(self, minutes: int) -> list[Row]:
@@ -113,7 +115,11 @@ class ClosedLoop:
     def _scale(self, now: float) -> None:
         running = [task for task in self.tasks if task.runs_at <= now]
         in_flight = sum(len(task.ends) for task in self.tasks)
-        queue = QueueReading(at=now, period_s=60.0, visible=len(self.waiting), in_flight=in_flight, delayed=0)
+        received = len(self.waited_s) - self.received
+        self.received = len(self.waited_s)
+        queue = QueueReading(
+            at=now, period_s=60.0, visible=len(self.waiting), in_flight=in_flight, delayed=0, received=received
+        )
         service = ServiceReading(
             desired=self.desired,
             running=len(running),
