@@ -69,7 +69,6 @@ def alarm(
     statistic: str = "Maximum",
     missing: Missing = "notBreaching",
     actions: Sequence[Any] = (),
-    ok_actions: Sequence[Any] = (),
 ) -> Json:
     """Return an alarm on one metric, or on formulas of which one has a label.
 
@@ -88,6 +87,5 @@ def alarm(
             "DatapointsToAlarm": periods if breaching is None else breaching,
             "TreatMissingData": missing,
             **({"AlarmActions": list(actions)} if actions else {}),
-            **({"OKActions": list(ok_actions)} if ok_actions else {}),
         },
     )
