@@ -191,6 +191,10 @@ def loop(
     return ClosedLoop(managed, arrivals, job_s=job, slots=slots, count=count)
 
 
+def once_a_minute(second: int) -> int:
+    return int(second % 60 == 5)
+
+
 def turns(rows: list[Row]) -> int:
     directions = [after > before for _, before, after in changes(rows)]
     return sum(one != other for one, other in pairwise(directions))
@@ -217,7 +221,7 @@ def test_the_last_task_goes_after_fifteen_minutes_of_nothing() -> None:
 
 def test_a_message_each_minute_keeps_the_last_task() -> None:
     """Each is done long before the minute's figures are taken: only what was received shows that there is work."""
-    turned = loop(lambda second: int(second % 60 == 5), job=0.1, count=1)
+    turned = loop(once_a_minute, job=0.1, count=1)
 
     rows = turned.run(60)
 

@@ -6,10 +6,10 @@ Rules kept here and nowhere else:
    docs/operations.md has a section for each, with the same words.
 2. An alarm that says nothing is quiet: a queue that sleeps has no figures (facts/sqs.md section 5), and that is no
    trouble.
-3. A deployment is taken back by what a bad version does to jobs: they are buried, or they wait. Alarms that ring already
-   when the deployment begins are passed over by ECS.
-4. No composite alarm: three of five minutes, and the deployment's own alarms, leave no noise to suppress; and each costs
-   as much as five others.
+3. A deployment is taken back by what a bad version does to jobs: they are buried, or they wait. Alarms that ring
+   already when the deployment begins are passed over by ECS.
+4. No composite alarm: three of five minutes, and the deployment's own alarms, leave no noise to suppress; and each
+   costs as much as five others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.names import Names
 from forebay.deploy.template import notices
 from forebay.deploy.template.cluster import insights
-from forebay.deploy.template.intrinsics import Json, Piece, ref
+from forebay.deploy.template.intrinsics import Json, Piece
 from forebay.deploy.template.metrics import DAY_S, PERIOD_S, alarm, formula, of_queue, of_service, seen
 
 OLDEST_MESSAGE = "OldestMessageAlarm"
@@ -41,8 +41,8 @@ JOBS_WITHOUT_PROGRESS = 3
 FIRST_AID = {
     OLDEST_MESSAGE: "Messages wait longer than they should. Look first whether tasks run and jobs succeed (forebay "
     "status, forebay logs); if they do, more work comes than the tasks can do: raise the number of tasks.",
-    DEAD_LETTERS: "Jobs failed for good and are in the dead-letter queue. Look first why (forebay dlq show); once it is "
-    "mended, send them again (forebay dlq redrive).",
+    DEAD_LETTERS: "Jobs failed for good and are in the dead-letter queue. Look first at the attribute forebay.error of "
+    "one of them, which says why; once that is mended, send them back (Start DLQ redrive in the SQS console).",
     IN_FLIGHT: "SQS hands out no more than 120,000 messages at a time, and that is near. Look first for messages that "
     "are held and not worked: many retries with a long back-off, or a consumer that is none of yours.",
     NO_PROGRESS: "Messages wait and none is being finished. Look first whether tasks run at all (forebay status), then "

@@ -14,10 +14,32 @@ from collections.abc import Callable
 
 from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.names import Names
-from forebay.deploy.template import cluster, contract, encryption, network, queue, roles, service, task
+from forebay.deploy.template import (
+    alarms,
+    cluster,
+    contract,
+    encryption,
+    network,
+    notices,
+    payloads,
+    queue,
+    roles,
+    scaling,
+    schedules,
+    service,
+    task,
+    topics,
+)
 from forebay.deploy.template.intrinsics import Json, Piece, joined
 
-AROUND: tuple[Callable[[Manifest, Names], Piece], ...] = ()
+AROUND: tuple[Callable[[Manifest, Names], Piece], ...] = (
+    topics.piece,
+    schedules.piece,
+    payloads.piece,
+    scaling.piece,
+    alarms.piece,
+    notices.piece,
+)
 """What surrounds the service: pieces that need nothing of others, and that the queue, the roles, the task and the
 service hear of."""
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from hashlib import sha256
 from typing import Any
+
+_PARTS = re.compile(r"[^A-Za-z0-9]+")
 
 Json = dict[str, Any]
 """A template or a part of one: what `json.dumps` takes. `template.writing` writes it as YAML with short tags."""
@@ -44,6 +49,19 @@ def allow(
     return {**statement, "Condition": dict(condition)} if condition else statement
 
 
+def logical_ids(prefix: str, names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return a logical id for each name, which may hold what ids may not.
+
+    Two names that would give the same id get a part of their hash, so that neither depends on the other's place.
+    """
+    plain = {name: prefix + "".join(part[:1].upper() + part[1:] for part in _PARTS.split(name)) for name in names}
+    counts = Counter([*plain.values(), *taken])
+    return {
+        name: found if counts[found] == 1 else f"{found}{sha256(name.encode()).hexdigest()[:6]}"
+        for name, found in plain.items()
+    }
+
+
 DESCRIPTION_KEY = "forebay:description"
 """In each resource's Metadata: what it is for, in plain words. Progress and `diff` show it."""
 
@@ -76,6 +94,8 @@ class Piece:
     """What the task role gets."""
     queue_statements: tuple[Json, ...] = ()
     """What the queue's policy gets: who else may send, such as a topic."""
+    dead_letter_statements: tuple[Json, ...] = ()
+    """What the dead-letter queue's policy gets: who else puts there what cannot be delivered."""
     key_statements: tuple[Json, ...] = ()
     """What the policy of the queue's key gets, when the stack has a key: services that send need it."""
     rollback_alarms: tuple[str, ...] = ()

@@ -5,8 +5,8 @@ Rules kept here and nowhere else:
 1. A topic that the manifest names is used as it is. The stack makes one of its own only for addresses.
 2. Events are told only where somebody listens. A task that ECS stops, also one that Spot takes back, is no news; one
    that ends by itself with an error, or cannot start, is.
-3. The topic is not encrypted with a key: AWS's own one cannot be used by alarms at all, and with a key of ours a mistake
-   in its policy would lose an alarm without a word. What is sent are names and figures, never a message's body.
+3. The topic is not encrypted with a key: AWS's own one cannot be used by alarms at all, and with a key of ours a
+   mistake in its policy would lose an alarm without a word. Names and figures are sent, never a message's body.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def _bucket(manifest: Manifest) -> Json:
             },
         },
         despite={
-            "CKV_AWS_18": "Access logs need a second bucket; CloudTrail's data events have the same where it is asked for",
+            "CKV_AWS_18": "Access logs need a second bucket; CloudTrail's data events say the same to who asks",
             "CKV_AWS_21": "An object is written once and expires; versions would keep what was deleted",
         },
         **encryption.kept(manifest),

@@ -43,7 +43,9 @@ def piece(manifest: Manifest, names: Names, given: Piece) -> Piece:
                 (*_producers(manifest), *given.queue_statements),
             ),
             "DeadLetterQueuePolicy": _policy(
-                contract.DEAD_LETTER_QUEUE, "Who may use the dead-letter queue: nobody without TLS", ()
+                contract.DEAD_LETTER_QUEUE,
+                "Who may use the dead-letter queue: nobody without TLS",
+                given.dead_letter_statements,
             ),
         },
         outputs={

@@ -2,8 +2,8 @@
 
 Rules kept here and nowhere else:
 
-1. The schedule calls SendMessage itself (a universal target). Scheduler's own form for SQS has no message attributes, and
-   the attribute `job` is what leads a message to its handler.
+1. The schedule calls SendMessage itself (a universal target). Scheduler's own form for SQS has no message attributes,
+   and the attribute `job` is what leads a message to its handler.
 2. Only schedules of this stack's group may use the role, and all it can do is to send to this queue.
 3. What cannot be sent is tried again for as long as it makes sense: until the next turn, an hour at most. A queue that
    comes back after a day is not flooded with yesterday's jobs. `SchedulesAlarm` tells what was dropped.
@@ -36,9 +36,7 @@ def piece(manifest: Manifest, names: Names) -> Piece:
         return Piece()
     ids = logical_ids("Schedule", manifest.schedules, taken=(GROUP, ROLE))
     is_fifo = manifest.queue.type == "fifo"
-    schedules = {
-        ids[name]: _schedule(name, schedule, is_fifo=is_fifo) for name, schedule in manifest.schedules.items()
-    }
+    schedules = {ids[name]: _schedule(name, schedule, is_fifo=is_fifo) for name, schedule in manifest.schedules.items()}
     group = resource("AWS::Scheduler::ScheduleGroup", "The schedules of this service", {"Name": names.stack})
     return Piece(resources={GROUP: group, ROLE: _role(manifest, names), **schedules})
 
@@ -94,7 +92,6 @@ def _schedule(name: str, schedule: Schedule, *, is_fifo: bool) -> Json:
                 "RetryPolicy": {"MaximumEventAgeInSeconds": late_s, "MaximumRetryAttempts": RETRIES_MAX},
             },
         },
-        despite={"CKV_AWS_297": "A schedule holds a job's name and arguments from the manifest, which is no secret"},
     )
 
 

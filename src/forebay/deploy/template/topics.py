@@ -26,9 +26,7 @@ def piece(manifest: Manifest, names: Names) -> Piece:  # noqa: ARG001  (the form
     named = {"ArnEquals": {"aws:SourceArn": sorted({topic.arn for topic in manifest.topics.values()})}}
 
     def may_send(queue: str) -> Json:
-        return allow(
-            ["sqs:SendMessage"], get_att(queue, "Arn"), sid="Topics", principal=SNS, condition=named
-        )
+        return allow(["sqs:SendMessage"], get_att(queue, "Arn"), sid="Topics", principal=SNS, condition=named)
 
     return Piece(
         resources={
