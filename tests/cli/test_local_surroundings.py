@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.cli.command import Ran, run
 
+from forebay.api.project_file import parse
 from forebay.cli.local_options import drain_of, surroundings_of, without_log
-from forebay.cli.project_file import parse
 from forebay.errors import SettingsError
 
 ELSEWHERE = "https://sqs.eu-west-1.amazonaws.com/123456789012"

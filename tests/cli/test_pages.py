@@ -17,9 +17,9 @@ from typer.main import get_command
 
 from forebay import Worker
 from forebay.api.job_options import DefaultSettings, JobSettings
+from forebay.api.project_file import parse
 from forebay.cli.machine import Machine
 from forebay.cli.main import VERBS
-from forebay.cli.project_file import parse
 from forebay.cli.resolve import SETTINGS, Given, resolve
 from forebay.clock import SystemClock
 from forebay.observability.health import HealthState

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forebay.cli.project_file import Written, parse, read
+from forebay.api.project_file import Written, parse, read
 from forebay.errors import SettingsError
 
 

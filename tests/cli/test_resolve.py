@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forebay.api.options import RunOptions
+from forebay.api.project_file import Written
 from forebay.cli.machine import Machine
-from forebay.cli.project_file import Written
 from forebay.cli.resolve import SETTINGS, Given, resolve
 from forebay.errors import SettingsError
 

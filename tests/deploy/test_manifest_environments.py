@@ -92,7 +92,7 @@ def test_what_is_wrong_for_all_environments_is_told_once() -> None:
 
 
 def test_what_is_in_every_environment_may_be_missing_in_the_rest() -> None:
-    text = "name: shop\nscaling: {min: 0}\nrun: {slots: 5}\nenvironments:\n  test: {scaling: {max: 2}}\n"
+    text = "name: shop\nscaling: {min: 0}\nrun:\n  slots: 5\nenvironments:\n  test: {scaling: {max: 2}}\n"
 
     assert loaded(text).manifest.is_scaled
 

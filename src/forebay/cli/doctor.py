@@ -11,7 +11,7 @@ from forebay.api.options import RunOptions
 from forebay.cli.console import tell
 from forebay.cli.resolve import SETTINGS
 from forebay.cli.run import Target, options_for
-from forebay.cli.target import load
+from forebay.cli.target import load_chosen
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -34,7 +34,7 @@ def doctor(
 ) -> None:
     """Show each setting of `forebay run` with its value and where that comes from. Touches nothing but this machine."""
     del settings  # The one examination there is so far, so that naming it changes nothing.
-    options = options_for(load(target), (), {}, needs_queue=False)
+    options = options_for(load_chosen(target)[0], (), {}, needs_queue=False)
     rows = settings_with_sources(options)
     if as_json:
         tell(json.dumps({name: {"value": value, "source": source} for name, value, source in rows}, ensure_ascii=False))

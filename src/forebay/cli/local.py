@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forebay import platform
-from forebay.cli import console, project_file
+from forebay.api import project_file
+from forebay.cli import console
 from forebay.cli.local_options import (
     check_run_options,
     counts_of,
@@ -22,7 +23,7 @@ from forebay.cli.local_options import (
     surroundings_of,
     without_log,
 )
-from forebay.cli.target import load
+from forebay.cli.target import load_chosen
 from forebay.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ sent and everything is done."""
 
 Target = Annotated[
     str | None,
-    typer.Argument(metavar="TARGET", show_default=False, help="As for `forebay run`. Omitted: the sample worker."),
+    typer.Argument(metavar="TARGET", show_default=False, help="As for `forebay run`. Omitted: as there."),
 ]
 RunOptions = Annotated[
     list[str] | None, typer.Argument(metavar="-- RUN_OPTIONS", show_default=False, help="Options of `forebay run`.")
@@ -115,7 +116,9 @@ def local(
     options = list(run_options or ())
     if target is not None and target.startswith("-"):
         options, target = [target, *options], None
-    worker = load(target)  # A target that cannot be imported is told here, once, before anything is started.
+    worker, target = load_chosen(
+        target
+    )  # A target that cannot be imported is told here, once, before anything is started.
     if not 1 <= time_lapse <= 1_000:
         raise SettingsError(f"--time-lapse {time_lapse:g} is outside 1 to 1,000")
     if opens and no_page:

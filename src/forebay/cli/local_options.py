@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from forebay.cli.project_file import Written
+from forebay.api.project_file import Written
 from forebay.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forebay.cli.project_file import FILE_NAME
+from forebay.api.project_file import FILE_NAME
 
 if TYPE_CHECKING:
     from forebay.deploy.manifest.loading import Loaded

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from forebay.api.options import RunOptions
+from forebay.api.project_file import FILE_NAME, Written
 from forebay.api.setting_texts import flag, seconds, size, whole, whole_seconds
 from forebay.cli.machine import Machine
-from forebay.cli.project_file import FILE_NAME, Written
 from forebay.cli.values import address, plain, queue_address, queue_url
 from forebay.errors import SettingsError
 from forebay.settings import WorkerSettings

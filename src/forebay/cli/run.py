@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forebay import platform
-from forebay.cli import project_file
+from forebay.api import project_file
 from forebay.cli.machine import Machine
 from forebay.cli.resolve import SETTINGS, Given, resolve
-from forebay.cli.target import load
+from forebay.cli.target import load_chosen
 from forebay.worker.rooms import check_shares, slots_least
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ Target = Annotated[
     typer.Argument(
         metavar="TARGET",
         show_default=False,
-        help="module:attribute of your Worker, or module if it holds exactly one. Omitted: the sample worker.",
+        help="module:attribute of your Worker, or module if it holds exactly one. "
+        "Omitted: `handler:` of forebay.yml, else the sample worker.",
     ),
 ]
 Queues = Annotated[
@@ -118,7 +119,7 @@ def run(
 
         raise typer.Exit(reloading.supervise([word for word in context.obj if word != reloading.OPTION]))
     platform.leave_with_parent(os.environ.get(platform.PARENT_VARIABLE))
-    worker = load(target)
+    worker, _ = load_chosen(target)
     options = options_for(worker, queue or (), given)
     platform.line_buffer_prints()
 

@@ -4,7 +4,8 @@ Rules kept here and nowhere else:
 
 1. The working directory is first on `sys.path`.
 2. `module:attribute` names a Worker; `module` alone will do when it holds exactly one.
-3. When the user's module cannot be imported, its own traceback is shown, without our frames and Python's.
+3. Without TARGET, `handler:` of `forebay.yml` names the Worker; without that it is the sample worker.
+4. When the user's module cannot be imported, its own traceback is shown, without our frames and Python's.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import importlib
 import os
 import sys
 import traceback
+from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
+from forebay.api import project_file
 from forebay.errors import ForebayError, TargetError
 
 if TYPE_CHECKING:
@@ -40,6 +43,20 @@ def load(target: str | None) -> Worker:
     worker = _named(module, name)
     worker.target = (module_name, name)
     return worker
+
+
+def load_chosen(target: str | None) -> tuple[Worker, str | None]:
+    """Return the worker of `target`, else that of the project's `handler:`, else the sample worker; and its name."""
+    if target is not None or (written := project_file.handler(Path.cwd())) is None:
+        return load(target), target
+    (name,) = written.values
+    try:
+        return load(name), name
+    except TargetError as error:
+        raised = TargetError(f"{written.place}, handler: {str(error).removeprefix('TARGET').lstrip(': ')}")
+        for note in getattr(error, "__notes__", ()):
+            raised.add_note(note)
+        raise raised from error
 
 
 def _import(name: str) -> ModuleType:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from forebay.deploy.manifest.agreement import disagreements
 from forebay.deploy.manifest.complaints import Complaint, complaints, dotted
 from forebay.deploy.manifest.merging import merged
 from forebay.deploy.manifest.model import Manifest
@@ -74,9 +75,9 @@ def load(path: Path, environment: str | None = None) -> Loaded:
 
 def parsed(content: bytes, environment: str | None = None, *, file: str, folder: Path) -> Loaded:
     """Do as `load` does with what a file holds."""
-    root = read(content, file)
+    text, root = read(content, file)
     base, overrides = _apart(root)
-    wrong = set(_about_environments(root))
+    wrong = {*_about_environments(root), *disagreements(text, root)}
     manifests: dict[str, tuple[Manifest, Mapping]] = {}
     for name, over in overrides.items():
         written = _with_underscores(base if over is None else merged(base, over))

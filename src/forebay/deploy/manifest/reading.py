@@ -35,16 +35,17 @@ _PROBLEMS = {
     "mapping values are not allowed": "no key belongs here: mind the indentation; a text with `: ` in it needs quotes",
     "expected <block end>": "this is indented unlike the lines above it",
     "could not find expected ':'": "a key needs `: ` after it",
-    "expected ',' or": "a comma or the closing bracket is missing; between brackets a text with ? : , needs quotes",
+    "expected ',' or": "a comma or the closing bracket is missing; in brackets a text with ? : , needs quotes",
 }
 """Part of what PyYAML says → what to do about it."""
 
 
-def read(content: bytes, name: str) -> Mapping:
-    """Return the manifest that `content` holds. Raises `ManifestError`, which begins with `name`, line and column."""
+def read(content: bytes, name: str) -> tuple[str, Mapping]:
+    """Return the text of a manifest, and what it holds. Raises `ManifestError`: `name`, line, column, sentence."""
     if len(content) > BYTES_MAX:
         raise ManifestError(f"{name}:1:1: {len(content):,} bytes are more than a manifest may have ({BYTES_MAX:,})")
-    return _Reader(name).read(_text(content, name))
+    text = _text(content, name)
+    return text, _Reader(name).read(text)
 
 
 def _text(content: bytes, name: str) -> str:
@@ -77,8 +78,8 @@ class _Reader:
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
             self._refuse(_place(event), "a second document begins here: a manifest is one. Use `environments:`")
-        if not isinstance(root, Mapping):
-            self._refuse(root.at, "a manifest is a list of `key: value` lines, of which `name: …` is the first")
+        if not isinstance(root, Mapping) or root.at.column > 1:
+            self._refuse(root.at, "a manifest is `key: value` lines, not indented, of which `name: …` is the first")
         return root
 
     def _parsed(self, text: str) -> Iterator[Any]:
