@@ -156,6 +156,14 @@ class Manifest(Section):
         return self
 
     @model_validator(mode="after")
+    def _scaling_has_its_figures(self) -> Self:
+        if self.scaling is not None and self.insights == "off":
+            raise Contradiction(
+                "insights", "scaling needs the number of tasks that run, which only Container Insights tells: use on"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _fargate_has_it(self) -> Self:
         if (refusal := fargate.refusal(self.cpu, self.memory)) is not None:
             raise Contradiction("memory" if "memory" in self.model_fields_set else "cpu", refusal)

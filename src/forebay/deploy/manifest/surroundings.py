@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from forebay.deploy.manifest import cron
 from forebay.deploy.manifest.section import Section
 from forebay.deploy.manifest.values import Contradiction, ListOf, Matching, Text, WholeSeconds, arn_of
 
@@ -55,9 +55,6 @@ class Network(Section):
         return self
 
 
-_CRON_FIELDS = 6
-
-
 class Schedule(Section):
     """A job that EventBridge Scheduler puts on the queue."""
 
@@ -82,19 +79,8 @@ class Schedule(Section):
 
     @field_validator("cron")
     @classmethod
-    def _six_fields(cls, cron: str | None) -> str | None:
-        if cron is None:
-            return None
-        inner = re.fullmatch(r"cron\((.*)\)", cron.strip())
-        fields = (inner[1] if inner else cron).split()
-        if len(fields) != _CRON_FIELDS:
-            raise ValueError(
-                f"EventBridge has six fields, here are {len(fields)}: minute hour day-of-month month day-of-week year, "
-                "such as `0 6 * * ? *`"
-            )
-        if (fields[2] == "?") == (fields[4] == "?"):
-            raise ValueError("one of day-of-month and day-of-week is `?`, the other is not, such as `0 6 * * ? *`")
-        return " ".join(fields)
+    def _scheduler_takes_it(cls, text: str | None) -> str | None:
+        return None if text is None else cron.checked(text)
 
     @field_validator("every", "jitter")
     @classmethod
@@ -151,7 +137,7 @@ class Alarms(Section):
     """The objective: the oldest message is younger than this."""
     dead_letters: int = Field(default=1, ge=1)
     """So many messages in the dead-letter queue are too many."""
-    no_progress: WholeSeconds = Field(default=600, ge=60)
+    no_progress: WholeSeconds = Field(default=600, ge=60, le=86_400)
     """Messages wait and none is deleted for so long."""
     dashboard: bool = True
     """A CloudWatch dashboard. Three are free in an account."""
