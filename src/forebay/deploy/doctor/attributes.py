@@ -128,7 +128,7 @@ def _container(written: Json, *, place: str) -> Container:
         entry_point=texts(written.get("EntryPoint")),
         command=texts(written.get("Command")),
         environment={str(one.get("Name")): str(one.get("Value")) for one in items(written.get("Environment"))},
-        secrets=tuple(str(one.get("Name")) for one in items(written.get("Secrets"))),
+        secrets={str(one.get("Name")): str(one.get("ValueFrom")) for one in items(written.get("Secrets"))},
         stop_timeout_s=number(written.get("StopTimeout"), 30.0),
         user=str(written["User"]) if written.get("User") else None,
         is_read_only=flag(written.get("ReadonlyRootFilesystem")),

@@ -53,8 +53,8 @@ class Container:
     entry_point: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    secrets: tuple[str, ...] = ()
-    """Names of the variables that come from a store of secrets."""
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Variable → the parameter or secret that it comes from."""
     stop_timeout_s: float = 30.0
     user: str | None = None
     """None: the image's own."""

@@ -73,7 +73,7 @@ def _queue_policy(resources: Resources, name: str) -> Iterator[Statement]:
 
 
 def _worked(queues: list[Queue], task: Task | None) -> Queue | None:
-    environment = task.container.environment if task else {}
+    environment: Mapping[str, str] = task.container.environment if task else {}
     told = next((environment[name] for name in attributes.QUEUE_VARIABLES if environment.get(name)), "").split()
     targets = {queue.dead_letter_arn for queue in queues}
     named = [queue for url in told for queue in queues if url.rpartition("/")[2] == queue.name]
