@@ -145,7 +145,8 @@ def _container(written: Json, *, place: str) -> Container:
 def in_templates_spelling(answer: Any) -> Any:
     """Return ECS's answer (`stopTimeout`) in the spelling of templates (`StopTimeout`)."""
     if isinstance(answer, list):
-        return [in_templates_spelling(one) for one in cast("list[Any]", answer)]
+        several: list[Any] = answer  # pyright: ignore[reportUnknownVariableType]
+        return [in_templates_spelling(one) for one in several]
     if not isinstance(answer, dict):
         return answer
     return {
@@ -164,7 +165,7 @@ def members(written: Any) -> Json:
 
 
 def items(written: Any) -> list[Json]:
-    found = cast("list[Any]", written) if isinstance(written, list) else []
+    found: list[Any] = written if isinstance(written, list) else []  # pyright: ignore[reportUnknownVariableType]
     return [members(one) for one in found]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from forebay.deploy.doctor.facts import Facts, Worker
+from forebay.deploy.doctor.facts import Facts
 from forebay.deploy.doctor.finding import Found, Severity
+from forebay.deploy.doctor.work import Worker
 from forebay.deploy.manifest.model import Manifest
 
 

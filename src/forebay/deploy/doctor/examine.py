@@ -20,6 +20,7 @@ TOPICS = (
     "queues",
     "fifo",
     "stopping",
+    "telling",
     "container",
     "room",
     "rights",

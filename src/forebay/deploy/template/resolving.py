@@ -122,8 +122,8 @@ class _Resolver:
     def value(self, written: Any) -> Any:
         """Return what `written` comes to."""
         if isinstance(written, list):
-            items = (self.value(item) for item in cast("list[Any]", written))
-            return [item for item in items if item is not _DROPPED]
+            several: list[Any] = written  # pyright: ignore[reportUnknownVariableType]
+            return [item for item in map(self.value, several) if item is not _DROPPED]
         if not isinstance(written, dict):
             return written
         mapping = cast("Json", written)
@@ -225,5 +225,5 @@ class _Resolver:
 
 
 def _picked(items: Any, index: int) -> Any:
-    known = cast("list[Any]", items) if isinstance(items, list) else []
+    known: list[Any] = items if isinstance(items, list) else []  # pyright: ignore[reportUnknownVariableType]
     return known[index] if index < len(known) else f"${{Fn::Select.{index}}}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forebay.deploy.doctor.checking import Case, check, error, length, note, warning
 from forebay.deploy.doctor.facts import Facts, Queue
 from forebay.deploy.doctor.finding import Found
 
-_QUEUE = {
+Properties = Mapping[str, tuple[str, str | None]]
+"""Field of the facts → the property's name, and the manifest's key for it."""
+
+_QUEUE: Properties = {
     "visibility_s": ("VisibilityTimeout", "queue.visibility"),
     "retention_s": ("MessageRetentionPeriod", "queue.retention"),
     "delay_s": ("DelaySeconds", "queue.delay"),
@@ -19,7 +22,7 @@ _QUEUE = {
     "receive_count_max": ("maxReceiveCount", "queue.attempts"),
     "is_encrypted_by_sqs": ("SqsManagedSseEnabled", "queue.encryption"),
 }
-_SERVICE = {
+_SERVICE: Properties = {
     "minimum_percent": ("MinimumHealthyPercent", "deployment.minimum_percent"),
     "maximum_percent": ("MaximumPercent", "deployment.maximum_percent"),
     "breaks_circuit": ("DeploymentCircuitBreaker.Enable", "deployment.rollback"),
@@ -28,15 +31,15 @@ _SERVICE = {
     "has_public_ip": ("AssignPublicIp", "network.egress"),
     "spot_weight": ("CapacityProviderStrategy: weight of FARGATE_SPOT", "spot.percent"),
 }
-_TASK = {"cpu": ("Cpu", "cpu"), "memory_mib": ("Memory", "memory")}
-_CONTAINER = {
+_TASK: Properties = {"cpu": ("Cpu", "cpu"), "memory_mib": ("Memory", "memory")}
+_CONTAINER: Properties = {
     "stop_timeout_s": ("StopTimeout", "stop_timeout"),
     "health": ("HealthCheck", None),
     "command": ("Command", "handler"),
     "user": ("User", None),
     "is_read_only": ("ReadonlyRootFilesystem", "exec"),
 }
-_SCALING = {"minimum": ("MinCapacity", "scaling.min"), "maximum": ("MaxCapacity", "scaling.max")}
+_SCALING: Properties = {"minimum": ("MinCapacity", "scaling.min"), "maximum": ("MaxCapacity", "scaling.max")}
 
 
 @check("live-differs", "What is live is what the manifest says", scope="live")
@@ -45,7 +48,7 @@ def live_differs(case: Case) -> Iterator[Found]:
         yield warning(
             f"{name}: live {_told(live)}, manifest {_told(planned)}",
             place,
-            "somebody changed it by hand, or the manifest has changed since the last deployment: the next one undoes it",
+            "it was changed by hand, or the manifest has changed since: the next deployment sets what that says",
             "`forebay diff` shows all, `forebay deploy` makes it so; or write the live value into the manifest",
             key,
         )
@@ -96,7 +99,7 @@ def queue_waits(case: Case) -> Iterator[Found]:
         yield warning(
             f"{waiting:,} messages wait, no task runs",
             service.place,
-            "after a long silence SQS's metrics are up to 15 minutes late, and with them the wake-up; or tasks do not start",
+            "after a long silence SQS's metrics, and so the wake-up, are up to 15 minutes late; or tasks do not start",
             "`forebay scale 1` if it lasts, and `forebay status` for the reason",
         )
 
@@ -126,24 +129,22 @@ def _differences(case: Case) -> Iterator[tuple[str, str, Any, Any, str | None]]:
     live, planned = case.facts, case.planned
     if planned is None:
         return
-    queues = [(live.queue, planned.queue), (live.dead_letter, planned.dead_letter)]
-    same: list[tuple[Any, Any, dict[str, tuple[str, str | None]]]] = []
-    same += [(one, other, _QUEUE) for one, other in queues if _is_one(one, other)]
-    same.append((live.service, planned.service, _SERVICE))
-    same.append((live.task, planned.task, _TASK))
-    same.append((_container(live), _container(planned), _CONTAINER))
-    same.append((live.scaling, planned.scaling, _SCALING))
-    for one, other, properties in same:
-        if one is None or other is None:
+    pairs: list[tuple[Any, Any, Properties]] = [
+        (live.queue, planned.queue, _QUEUE),
+        (live.dead_letter, planned.dead_letter, _QUEUE),
+        (live.service, planned.service, _SERVICE),
+        (live.task, planned.task, _TASK),
+        (_container(live), _container(planned), _CONTAINER),
+        (live.scaling, planned.scaling, _SCALING),
+    ]
+    for one, other, properties in pairs:
+        # A queue of another name is another queue, which is told once and not property by property.
+        if one is None or other is None or (isinstance(one, Queue) and one.name != other.name):
             continue
         for field, (name, key) in properties.items():
             before, after = getattr(one, field), getattr(other, field)
             if before != after and not str(after).startswith("${"):
                 yield f"{one.place}.{name}", name, after, before, key
-
-
-def _is_one(one: Queue | None, other: Queue | None) -> bool:
-    return one is not None and other is not None and one.name == other.name
 
 
 def _container(facts: Facts) -> Any:

@@ -217,5 +217,5 @@ def _not_granted(role: Role, actions: Sequence[str], resource: str) -> bool:
 
 def _place_of(queue: Queue, service: str) -> str:
     """Return `arn:aws:ecs:eu-west-1:123456789012`: where the queue is, for another service."""
-    parts = queue.arn.split(":")
-    return f"{parts[0]}:{parts[1]}:{service}:{parts[3]}:{parts[4]}" if len(parts) == 6 else f"arn:aws:{service}::"
+    partition, _, region, account = queue.arn.split(":")[1:5]
+    return f"arn:{partition}:{service}:{region}:{account}"

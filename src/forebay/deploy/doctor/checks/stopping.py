@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import ceil, floor
 
 from forebay.deploy.doctor.checking import Case, check, error, length, note, warning
-from forebay.deploy.doctor.facts import Job
 from forebay.deploy.doctor.finding import Found
+from forebay.deploy.doctor.work import Job
 
 LEAVING_S = 5.0
 """After the drain a worker takes at most so long to give back what is left and to write its last lines."""
