@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+from tests.deploy.moto_server import MotoCloud, running_moto
 
 from forebay.cloud.background import InThread
 from forebay.cloud.ecs_agent import EcsAgent
@@ -57,3 +58,10 @@ def a_cloud() -> Iterator[Cloud]:
 def cloud() -> Iterator[Cloud]:
     with a_cloud() as cloud:
         yield cloud
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[MotoCloud]:
+    """An AWS for the verbs of a deployment; `reset` empties it."""
+    with running_moto() as moto:
+        yield moto

@@ -13,6 +13,7 @@ import pytest
 import typer
 from tests.cli.command import PATIENCE_S, forebay, surroundings
 from tests.cli.conftest import Cloud
+from tests.deploy.moto_server import MotoCloud
 from typer.main import get_command
 
 from forebay import Worker
@@ -42,7 +43,9 @@ async def thumbnail(key: str) -> None: ...
 """
 
 MANIFEST = "name: shop\nhandler: shop:worker\n"
-OF_A_MANIFEST = ("package",)
+OF_A_CLOUD = ("deploy", "diff", "delete", "env")
+"""Verbs that look at AWS: moto's, which is empty for each command."""
+OF_A_MANIFEST = ("package", *OF_A_CLOUD)
 """Verbs that need one."""
 
 
@@ -65,10 +68,15 @@ def rows(page: str) -> dict[str, list[str]]:
 
 @pytest.mark.processes
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_page_does_what_it_says(cloud: Cloud, tmp_path: Path, command: str) -> None:
+def test_a_command_of_the_page_does_what_it_says(
+    cloud: Cloud, moto_server: MotoCloud, tmp_path: Path, command: str
+) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
-    if command.split("forebay ")[1].split()[0] in OF_A_MANIFEST:
+    verb = command.split("forebay ")[1].split()[0]
+    if verb in OF_A_MANIFEST:
         (tmp_path / "forebay.yml").write_text(MANIFEST)
+    if verb in OF_A_CLOUD:
+        moto_server.reset()
     clock = SystemClock()
     health = HealthServer(HealthState(clock.now() + 3_600.0), clock, "127.0.0.1", 0, look_s=0.01)
     line = command.replace("127.0.0.1:8080", "{}:{}".format(*health.address))
@@ -78,7 +86,7 @@ def test_a_command_of_the_page_does_what_it_says(cloud: Cloud, tmp_path: Path, c
         cwd=tmp_path,
         env=surroundings(
             {
-                **cloud.env,
+                **(moto_server.env if verb in OF_A_CLOUD else cloud.env),
                 "QUEUE_URL": cloud.queue_url,
                 "PATH": f"{Path(forebay()[0]).parent}:{surroundings()['PATH']}",
             }
@@ -105,9 +113,11 @@ def test_the_page_has_a_section_and_a_command_for_each_verb() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_page_lists_exactly_the_options_of_a_verb(verb: str) -> None:
     app: typer.Typer = import_module(f"forebay.cli.{verb}").app
+    command = get_command(app)
+    commands = [command, *getattr(command, "commands", {}).values()]
     options = {
         name
-        for parameter in get_command(app).params
+        for parameter in [parameter for one in commands for parameter in one.params]
         if parameter.param_type_name == "option"
         for name in parameter.opts
         if name.startswith("--") and name != "--help"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -30,7 +32,8 @@ class Clients:
     def __init__(self, *, region: str | None = None, profile: str | None = None) -> None:
         import boto3
 
-        self._session = boto3.Session(region_name=region, profile_name=profile)
+        # boto3 reads AWS_DEFAULT_REGION only; every other AWS tool, and a worker, knows AWS_REGION, and prefers it.
+        self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
 
     def _made(self, service: str) -> Any:
         # boto3's stubs overload this for each of AWS's services, of which only those below are installed.
@@ -69,6 +72,11 @@ class Clients:
     @cached_property
     def iam(self) -> IAMClient:
         client: IAMClient = self._made("iam")
+        return client
+
+    @cached_property
+    def kms(self) -> KMSClient:
+        client: KMSClient = self._made("kms")
         return client
 
     @cached_property

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from forebay.errors import DeployError
 
@@ -73,6 +74,10 @@ def explained(doing: str) -> Generator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         raise told(error, doing=doing) from error
+    except ResponseParserError as error:
+        raise DeployError(
+            f"{doing}: the answer is none of AWS's: look at AWS_ENDPOINT_URL, HTTPS_PROXY and what stands between"
+        ) from error
 
 
 def told(error: ClientError | BotoCoreError, *, doing: str) -> DeployError:

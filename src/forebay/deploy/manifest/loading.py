@@ -73,6 +73,12 @@ def load(path: Path, environment: str | None = None) -> Loaded:
     return parsed(_content(path), environment, file=str(path), folder=path.parent)
 
 
+def environments_of(path: Path) -> tuple[str, ...]:
+    """Return the names of all environments of the manifest at `path`. Raises `ManifestError`."""
+    _, root = read(_content(path), str(path))
+    return tuple(_apart(root)[1])
+
+
 def parsed(content: bytes, environment: str | None = None, *, file: str, folder: Path) -> Loaded:
     """Do as `load` does with what a file holds."""
     text, root = read(content, file)

@@ -1,0 +1,60 @@
+"""`forebay env ls`: the environments of the manifest, and what runs in each."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from forebay.cli.console import tell
+from forebay.cli.project import DEFAULT_MANIFEST, ManifestFile, project
+from forebay.cli.screen import columns
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+HEADINGS = ("Environment", "Stack", "Status", "Last change", "Tasks", "Queue", "Dead")
+
+
+@app.callback()
+def env() -> None:
+    """Look at the environments that the manifest names."""
+
+
+@app.command("ls")
+def ls(
+    manifest: ManifestFile = DEFAULT_MANIFEST,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """List the environments with stack status, last change, tasks and messages."""
+    from forebay.deploy.clients import Clients
+    from forebay.deploy.environments import environment_line
+    from forebay.deploy.manifest.loading import environments_of
+    from forebay.deploy.stacks import Stacks
+    from forebay.deploy.trouble import explained
+
+    names = environments_of(manifest)
+    with explained("connecting to AWS"):
+        clients = Clients()
+        stacks = Stacks(clients.cloudformation, pause=time.sleep)
+    found = [environment_line(project(name, manifest), clients, stacks) for name in names]
+    if as_json:
+        for one in found:
+            tell(json.dumps(asdict(one), default=lambda moment: moment.isoformat()))
+        return
+    rows = [
+        (
+            one.name,
+            one.stack,
+            one.status,
+            f"{one.changed_utc:%Y-%m-%d %H:%M}Z" if one.changed_utc else "-",
+            "-" if one.running is None else f"{one.running}/{one.desired}",
+            "-" if one.waiting is None else f"{one.waiting:,}",
+            "-" if one.dead is None else f"{one.dead:,}",
+        )
+        for one in found
+    ]
+    for line in columns(HEADINGS, rows):
+        tell(line.text)

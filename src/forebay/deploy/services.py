@@ -1,0 +1,72 @@
+"""What ECS tells of a service that is being deployed.
+
+Rules kept here and nowhere else:
+
+1. It is an addition: when ECS does not let us look, the deployment is followed without it, and that is said once.
+2. Stopped tasks are asked for only when a deployment counts failures or the service complains: it takes two calls more.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from forebay.deploy.rollout import Rollout, complaints_of, deployments_of, stops_of
+from forebay.deploy.trouble import code_of, is_throttled, told
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+
+GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
+TASKS_MAX = 100
+"""DescribeTasks takes so many, and no more are needed to see why."""
+
+
+class ServiceWatch:
+    """Looks at one service during one operation."""
+
+    def __init__(self, client: ECSClient, *, cluster: str, service: str) -> None:
+        self._client = cast("Any", client)
+        self._cluster = cluster
+        self._service = service
+        self._refusal: str | None = None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing is shown; None while something is."""
+        return self._refusal
+
+    def look(self, *, since_utc: datetime) -> Rollout:
+        """Return the service now, and what went wrong since then; empty when it is not there or may not be seen."""
+        if self._refusal is not None:
+            return Rollout()
+        try:
+            return self._looked(since_utc)
+        except ClientError as error:
+            if code_of(error) not in GONE and not is_throttled(error):
+                self._refusal = str(told(error, doing="looking at the service"))
+        except BotoCoreError:
+            return Rollout()  # Whoever follows the stack meets the same obstacle, and deals with it.
+        return Rollout()
+
+    def _looked(self, since_utc: datetime) -> Rollout:
+        answer = self._client.describe_services(cluster=self._cluster, services=[self._service])
+        services = [one for one in answer.get("services", ()) if one.get("status") != "INACTIVE"]
+        if not services:
+            return Rollout()
+        deployments = deployments_of(services[0])
+        complaints = complaints_of(services[0], since_utc=since_utc)
+        has_trouble = bool(complaints) or any(one.failed for one in deployments)
+        stopped = stops_of(self._stopped_tasks(), since_utc=since_utc) if has_trouble else ()
+        return Rollout(deployments, complaints, stopped)
+
+    def _stopped_tasks(self) -> list[dict[str, Any]]:
+        listed = self._client.list_tasks(
+            cluster=self._cluster, serviceName=self._service, desiredStatus="STOPPED", maxResults=TASKS_MAX
+        )
+        arns = list(listed.get("taskArns", ()))
+        if not arns:
+            return []
+        return list(self._client.describe_tasks(cluster=self._cluster, tasks=arns).get("tasks", ()))
