@@ -70,7 +70,7 @@ def _worker_statements(manifest: Manifest) -> tuple[Json, ...]:
                 "sqs:DeleteMessage",
                 "sqs:ChangeMessageVisibility",
                 "sqs:GetQueueAttributes",
-                "sqs:GetQueueUrl",  # A job that sends a further job finds the queue by its name.
+                "sqs:GetQueueUrl",  # For code that names the queue instead of taking the URL that it is given.
                 "sqs:SendMessage",  # Checkpoints and resent jobs are new messages; so are further jobs.
             ],
             get_att(contract.QUEUE, "Arn"),
