@@ -17,10 +17,20 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from forebay.deploy.manifest.model import Manifest
-from forebay.deploy.manifest.tree import PRIVATE, Found, Mapping, Path, Place, Scalar, find, is_within
+from forebay.deploy.manifest.tree import (
+    PRIVATE,
+    WORD_CHARACTERS_MAX,
+    Found,
+    Mapping,
+    Path,
+    Place,
+    Scalar,
+    as_word,
+    find,
+    is_within,
+)
 from forebay.deploy.manifest.values import Contradiction
 
-VALUE_CHARACTERS_MAX = 60
 _KEY = "[key]"
 """Where pydantic says that it is about a key of a dictionary."""
 
@@ -97,7 +107,7 @@ def _value_place(found: Found) -> Place:
 def _unknown(path: Path) -> str:
     key, section = str(path[-1]), dotted(path[:-1])
     known = keys_at(path[:-1])
-    near = get_close_matches(key.replace("-", "_").lower(), known, n=1, cutoff=0.7)
+    near = get_close_matches(key[:WORD_CHARACTERS_MAX].replace("-", "_").lower(), known, n=1, cutoff=0.7)
     where = f"{section} has" if section else "there are"
     if near:
         return f"{dotted(path)}: there is no such key; did you mean {near[0]}? ({where} {', '.join(known)})"
@@ -110,7 +120,7 @@ def _shown(found: Found, path: Path) -> str:
     node = found.node
     if not isinstance(node, Scalar) or node.value is None or is_within(path, PRIVATE):
         return ""
-    text = node.text if len(node.text) <= VALUE_CHARACTERS_MAX else node.text[:VALUE_CHARACTERS_MAX] + "…"
+    text = node.text if len(node.text) <= WORD_CHARACTERS_MAX else node.text[:WORD_CHARACTERS_MAX] + "…"
     return f": {text!r}" if isinstance(node.value, str) else f": {text}"
 
 
@@ -156,7 +166,7 @@ def dotted(path: Path) -> str:
     """Return a path as people write it: `queue.visibility`, `permissions[0].actions`."""
     shown = ""
     for part in path:
-        shown += f"[{part}]" if isinstance(part, int) else f".{part}" if shown else part
+        shown += f"[{part}]" if isinstance(part, int) else f".{as_word(part)}" if shown else as_word(part)
     return shown
 
 

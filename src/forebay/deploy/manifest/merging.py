@@ -26,6 +26,9 @@ def merged(base: Mapping, over: Mapping, path: Path = ()) -> Mapping:
     kept = {key: entry for key, entry in base.entries.items() if not _is_ousted(key, over, path)}
     for key, entry in over.entries.items():
         inherited = kept.get(key)
+        if inherited is not None and is_empty(entry.node) and not is_within(path, FREE):
+            del kept[key]
+            continue
         if inherited is not None and _is_merged(inherited.node, entry.node, (*path, key)):
             assert isinstance(inherited.node, Mapping), key
             assert isinstance(entry.node, Mapping), key

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from forebay.deploy.manifest.tree import Entry, Mapping, Node, Place, Scalar, Several
+from forebay.deploy.manifest.tree import Entry, Mapping, Node, Place, Scalar, Several, as_word
 from forebay.errors import ManifestError
 
 BYTES_MAX = 128 * 1024
@@ -120,7 +120,7 @@ class _Reader:
 
     def _alias(self, event: Any, place: Place) -> Node:
         if event.anchor not in self._anchors:
-            self._refuse(place, f"there is no anchor &{event.anchor} above")
+            self._refuse(place, f"there is no anchor &{as_word(event.anchor)} above")
         node, count = self._anchors[event.anchor]
         self._counted(count, place)
         return node
@@ -140,7 +140,9 @@ class _Reader:
             if key.text == "<<":
                 self._refuse(key.at, "merge keys (<<) are not read: write the keys out, or use `environments:`")
             if (first := entries.get(key.text)) is not None:
-                self._refuse(_place(event), f"{key.text} stands here again; it is on line {first.at.line} already")
+                self._refuse(
+                    _place(event), f"{as_word(key.text)} stands here again; it is on line {first.at.line} already"
+                )
             entries[key.text] = Entry(_place(event), self._node(next(self._events), depth + 1))
         return Mapping(place, entries)
 
@@ -154,7 +156,7 @@ class _Reader:
     def _check_tag(self, event: Any, *allowed: str) -> None:
         if event.tag is not None and event.tag not in allowed:
             shown = str(event.tag).replace("tag:yaml.org,2002:", "!!")
-            self._refuse(_place(event), f"the tag {shown} means nothing here: write the value itself")
+            self._refuse(_place(event), f"the tag {as_word(shown)} means nothing here: write the value itself")
 
     def _counted(self, count: int, place: Place) -> None:
         self._count += count

@@ -63,6 +63,8 @@ class Mapping:
 
 Node = Scalar | Several | Mapping
 
+WORD_CHARACTERS_MAX = 60
+
 AS_WRITTEN: tuple[Path, ...] = (("variables",), ("tags",), ("image", "build", "args"), ("run",))
 FREE: tuple[Path, ...] = (("schedules", "*", "body"), ("topics", "*", "filter"), ("permissions", "*", "conditions"))
 """What is handed on as it is: to a job, to SNS, to IAM."""
@@ -91,6 +93,12 @@ def plain(node: Node, path: Path = ()) -> Any:
                 for key, entry in node.entries.items()
                 if keeps_all or not is_empty(entry.node)
             }
+
+
+def as_word(text: str) -> str:
+    """Return a key as it may stand in a sentence: a long one is cut, what no terminal should get is escaped."""
+    shown = text if len(text) <= WORD_CHARACTERS_MAX else text[:WORD_CHARACTERS_MAX] + "…"
+    return shown if shown.isprintable() and shown else repr(shown)
 
 
 def is_empty(node: Node) -> bool:

@@ -122,7 +122,9 @@ class Matching:
         return core_schema.no_info_before_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
+        takes_digits = re.fullmatch(self.pattern, "123456789012") is not None
+        kinds = ["string", "integer"] if takes_digits else "string"
+        return {"type": kinds, "pattern": f"^(?:{self.pattern})$"}
 
     def _checked(self, value: Any) -> Any:
         text = _as_text(value)
