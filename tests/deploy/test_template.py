@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.deploy.golden import GOLDEN, NAMES, golden, template, written
+from tests.deploy.golden import GOLDEN, NAMES, PAGE, golden, page_with_tables, template, written
 
 from forebay.deploy.template.intrinsics import DESCRIPTION_KEY
 from forebay.deploy.template.writing import SHORT_TAGS, as_json, as_yaml
@@ -34,6 +34,12 @@ def test_the_template_is_the_one_that_was_looked_at(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_template_is_small_enough_for_one_call(name: str) -> None:
     assert len(as_json(template(name)).encode()) <= BODY_BYTES_MAX
+
+
+def test_the_page_about_the_template_lists_what_the_templates_hold() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert page == page_with_tables(page), AGAIN
 
 
 def test_the_text_depends_on_no_hash_seed() -> None:
