@@ -18,6 +18,7 @@ from forebay.deploy.template import (
     alarms,
     cluster,
     contract,
+    dashboard,
     encryption,
     network,
     notices,
@@ -39,6 +40,7 @@ AROUND: tuple[Callable[[Manifest, Names], Piece], ...] = (
     scaling.piece,
     alarms.piece,
     notices.piece,
+    dashboard.piece,
 )
 """What surrounds the service: pieces that need nothing of others, and that the queue, the roles, the task and the
 service hear of."""
