@@ -2,8 +2,8 @@
 
 Rules kept here and nowhere else:
 
-1. The only prices are those of `prices.json`, which says of when and where they are. A line says how it was computed, so
-   that it can be computed again with others.
+1. The only prices are those of `prices.json`, which says of when and where they are. A line says how it was computed,
+   so that it can be computed again with others.
 2. Free tiers are not taken off: they belong to the account, which may have used them up.
 3. What depends on what the jobs do is told for a million jobs, or for a gigabyte, and in no sum.
 4. What is there already, such as the NAT gateway of an existing VPC, costs nothing more.
@@ -11,15 +11,13 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any
 
+from forebay.deploy import prices
 from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.names import DEFAULT_ENVIRONMENT, Names
+from forebay.deploy.prices import price
 from forebay.deploy.template import alarms, encryption, endpoints, scaling
 from forebay.deploy.template.cluster import insights
 from forebay.deploy.template.intrinsics import Json
@@ -31,8 +29,8 @@ POLLS_MINUTE = 3
 """One long poll of 20 s after the other: what an idle task asks of SQS."""
 
 REQUESTS_A_JOB = (0.2, 3.0)
-"""Received and deleted in tens; or sent, received and deleted alone. Jobs over 20 s add a renewal for each 20 s, in tens
-where there are as many."""
+"""Received and deleted in tens; or sent, received and deleted alone. Jobs over 20 s add a renewal for each 20 s, in
+tens where there are as many."""
 
 LOG_BYTES_A_JOB = 700
 """Two lines of JSON, started and finished; a successful job beyond 100 a second has none of its own."""
@@ -70,24 +68,6 @@ class UsageLine:
     how: str
 
 
-@cache
-def _prices() -> dict[str, Any]:
-    text = resources.files("forebay.deploy").joinpath("prices.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
-
-
-def price(name: str) -> float:
-    """Return one price, in USD."""
-    usd: float = _prices()["usd"][name]
-    return usd
-
-
-def prices_are_of() -> str:
-    """Return of when and where the prices are, for people: `us-east-1, 2026-06`."""
-    return f"{_prices()['region']}, {_prices()['as_of']}"
-
-
 def tasks(manifest: Manifest) -> tuple[int, int]:
     """Return the fewest and the most tasks."""
     if manifest.scaling is not None:
@@ -112,7 +92,7 @@ def summary(manifest: Manifest) -> str:
     month = f"{least:,.2f}" if few == many else f"{least:,.2f} ({_count(few)}) to {most:,.2f} ({_count(many)})"
     a_million = [line for line in usage(manifest) if line.unit == "million jobs"]
     jobs = f"{sum(line.usd for line in a_million):.2f} to {sum(line.usd_most for line in a_million):.2f}"
-    return f"About {month} USD a month, and {jobs} for a million jobs (list prices of {prices_are_of()})."
+    return f"About {month} USD a month, and {jobs} for a million jobs (list prices of {prices.said()})."
 
 
 def _count(number: int) -> str:
@@ -147,7 +127,9 @@ def _lines(manifest: Manifest) -> Iterator[CostLine]:
     )
     yield from _watching(manifest)
     if encryption.has_own_key(manifest):
-        yield _fixed("KMS key of the queues", price("kms_key_month"), "one key; one data key serves an hour of requests")
+        yield _fixed(
+            "KMS key of the queues", price("kms_key_month"), "one key; one data key serves an hour of requests"
+        )
 
 
 def _fargate(manifest: Manifest) -> CostLine:
@@ -157,7 +139,7 @@ def _fargate(manifest: Manifest) -> CostLine:
     disk_gib = (manifest.disk or 20) - 20
     hour = vcpu * cpu_usd + gib * memory_usd
     disk = disk_gib * price("fargate_disk_gib_hour")
-    share: float = _prices()["spot_share"]
+    share = prices.spot_share()
     costs: list[float] = []
     for count in tasks(manifest):
         on_spot = max(0, count - manifest.spot.base) * manifest.spot.percent / 100
@@ -235,7 +217,7 @@ def _usage(manifest: Manifest) -> Iterator[UsageLine]:
         unit="million jobs",
         usd=few * million,
         usd_most=many * million,
-        how=f"{few:g} (in tens) to {many:g} (alone) requests a job x {million} a million; over 64 KiB each counts again",
+        how=f"{few:g} (in tens) to {many:g} (alone) requests a job x {million} a million; each 64 KiB count",
     )
     logs = LOG_BYTES_A_JOB / 1000 * price("logs_gb")
     how = f"about {LOG_BYTES_A_JOB} bytes a job x {price('logs_gb')} a GB; what your code logs comes on top"

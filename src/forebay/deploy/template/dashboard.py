@@ -109,7 +109,9 @@ def _from_the_log(names: Names) -> list[Json]:
     finished = "filter event = 'attempt.finished'"
     took = "stats pct(lasted_s, 50) as half, pct(lasted_s, 99) as most by bin(5m)"
     return [
-        _of_log("How jobs ended, unless they succeeded", names, f"{finished} and outcome != 'succeeded'", _ENDS, "table"),
+        _of_log(
+            "How jobs ended, unless they succeeded", names, f"{finished} and outcome != 'succeeded'", _ENDS, "table"
+        ),
         _of_log("How long jobs took, s", names, finished, took, "timeSeries"),
     ]
 
