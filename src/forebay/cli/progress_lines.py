@@ -86,7 +86,7 @@ def failure_lines(failure: Failure) -> list[Line]:
 
 def complaint_lines(complaint: Complaint) -> list[Line]:
     """Return what the service said, and what to do."""
-    return [Line(f"✘ The service {clean(complaint.message)}", "bad"), *_hint(complaint.hint)]
+    return [Line(f"✘ The service says: {clean(complaint.message)}", "bad"), *_hint(complaint.hint)]
 
 
 def stop_lines(group: StopGroup) -> list[Line]:
