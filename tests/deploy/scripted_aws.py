@@ -10,7 +10,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -72,6 +72,8 @@ class ScriptedStack(Failing):
     """What happened before: at negative times of the script."""
     script: Sequence[Told] = ()
     """What happens once it is started."""
+    later: list[Sequence[Told]] = field(default_factory=list)
+    """What happens at each further start."""
     page_size: int = 100
     outputs: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=lambda: OUR_TAGS)
@@ -82,6 +84,8 @@ class ScriptedStack(Failing):
     """So many looks find the change set still being made."""
     exists: bool = True
     started_at: float | None = None
+    interrupted_at_s: float | None = None
+    """When somebody presses Ctrl-C."""
     deleted: list[str] = field(default_factory=list)
     created: list[dict[str, Any]] = field(default_factory=list)
 
@@ -90,8 +94,14 @@ class ScriptedStack(Failing):
 
     def pause(self, seconds: float) -> None:
         self.clock.advance(seconds)
+        if self.interrupted_at_s is not None and self.clock.now() >= self.interrupted_at_s:
+            raise KeyboardInterrupt
 
     def start(self) -> None:
+        if self.started_at is not None:
+            begun = self.started_at
+            self.past += [replace(one, at_s=begun + one.at_s) for one in self.script]
+            self.script = self.later.pop(0)
         self.started_at = self.clock.now()
 
     # ── what has happened ──────────────────────────────────────────────────────────────────────────────────
@@ -118,10 +128,23 @@ class ScriptedStack(Failing):
 
     # ── calls ──────────────────────────────────────────────────────────────────────────────────────────────
 
+    def get_paginator(self, operation: str) -> ScriptedStack:
+        assert operation == "list_stack_resources"
+        return self
+
+    def paginate(self, **asked: Any) -> list[dict[str, Any]]:
+        self._called("ListStackResources")
+        found = [
+            {"LogicalResourceId": one, "PhysicalResourceId": f"{one}-1", "ResourceStatus": "CREATE_COMPLETE"}
+            for one in self.template.get("Resources", {})
+        ]
+        return [{"StackResourceSummaries": found}]
+
     def describe_stacks(self, **asked: Any) -> dict[str, Any]:
         self._called("DescribeStacks")
         statuses = [one for one in self._happened() if one["ResourceType"] == STACK_KIND]
-        if not self.exists or not statuses:
+        is_gone = bool(statuses) and statuses[-1]["ResourceStatus"] == "DELETE_COMPLETE"
+        if not self.exists or not statuses or (is_gone and asked["StackName"] != STACK_ID):
             raise refused("ValidationError", "DescribeStacks", f"Stack with id {asked['StackName']} does not exist")
         return {
             "Stacks": [

@@ -9,27 +9,52 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import sys
+from typing import Protocol
 
 from forebay.errors import SettingsError
 
 
-def confirmed(question: str, *, yes: bool) -> bool:
-    """Return whether the answer is yes; anything but y and yes is no."""
-    return yes or _answer(f"{question} (y/N) ").lower() in ("y", "yes")
+class Asking(Protocol):
+    """Who answers questions."""
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether somebody can be asked, or has said yes to everything."""
+        ...
+
+    def confirmed(self, question: str) -> bool:
+        """Return whether the answer is yes."""
+        ...
+
+    def typed(self, question: str, word: str) -> bool:
+        """Return whether exactly `word` was typed."""
+        ...
 
 
-def typed(question: str, word: str, *, yes: bool) -> bool:
-    """Return whether exactly `word` was typed."""
-    return yes or _answer(f"{question} ") == word
+class Terminal:
+    """The terminal that standard input is, or `--yes`."""
+
+    def __init__(self, *, yes: bool) -> None:
+        self._yes = yes
+
+    @property
+    def can_answer(self) -> bool:
+        return self._yes or _has_terminal()
+
+    def confirmed(self, question: str) -> bool:
+        """Return whether the answer is yes; anything but y and yes is no."""
+        return self._yes or _answer(f"{question} (y/N) ").lower() in ("y", "yes")
+
+    def typed(self, question: str, word: str) -> bool:
+        return self._yes or _answer(f"{question} ") == word
 
 
-def can_ask() -> bool:
-    """Return whether somebody may sit at a terminal."""
+def _has_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _answer(prompt: str) -> str:
-    if not can_ask():
+    if not _has_terminal():
         raise SettingsError(f"{prompt.strip()} There is no terminal to ask at: pass --yes")
     sys.stderr.write(prompt)
     sys.stderr.flush()

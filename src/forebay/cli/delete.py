@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forebay.cli.asking import typed
+from forebay.cli.asking import Terminal
 from forebay.cli.progress_lines import Line
 from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, project
 from forebay.cli.screen import Screen, screen_for
@@ -66,7 +66,7 @@ def delete(
     planned = plan(loaded, clients, deployments.stacks, deployed, with_queues=queues)
     run.tell(planned, deployed, with_queues=queues, with_images=images)
     name = loaded.names.stack
-    if (deployed.state or planned.queues or images) and not typed(f"Type {name} to go on:", name, yes=yes):
+    if (deployed.state or planned.queues or images) and not Terminal(yes=yes).typed(f"Type {name} to go on:", name):
         screen.say(Line("Nothing was deleted."))
         raise typer.Exit(1)
     if deployed.state is not None:

@@ -70,7 +70,7 @@ def diff(
             screen.say(Line(f"There is no stack {loaded.names.stack} yet: everything is new", "bold"))
         if not changes and not lines:
             screen.say(Line(f"✔ Stack {loaded.names.stack} is as the manifest says", "good"))
-        screen.say(*change_lines(changes), *(_toned(line) for line in lines))
+        screen.say(*change_lines(changes), *(toned(line) for line in lines))
     if exit_code and (changes or lines):
         raise typer.Exit(1)
 
@@ -84,7 +84,8 @@ def _asked(deployments: Deployments, template: Json, deployed: Deployed, image: 
     return proposal.changes
 
 
-def _toned(line: str) -> Line:
+def toned(line: str) -> Line:
+    """Return a line of a unified diff with what it means."""
     if line.startswith(("+++", "---", "@@")):
         return Line(line, "faint")
     return Line(line, "good" if line.startswith("+") else "bad" if line.startswith("-") else "plain")

@@ -1,0 +1,328 @@
+"""`forebay deploy` against scripted clouds: what it asks, what it starts, what it leaves, and how it says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import typer
+from tests.deploy.scenes import DEPLOYED_BEFORE, FAILED, FIRST, ROLLING, UPDATE
+from tests.deploy.scripted_aws import STACK_ID, ScriptedService, ScriptedStack, Told, of_stack
+
+from forebay.cli.deployment import Deployment
+from forebay.cli.screen import PlainScreen
+from forebay.clock import VirtualClock
+from forebay.deploy.deploying import Deployments
+from forebay.deploy.manifest.loading import Loaded, load
+from forebay.errors import DeployError
+
+IMAGE = "repo/thumbnails@sha256:" + "0" * 64
+MANIFEST = """\
+name: thumbnails
+network:
+  type: existing
+  vpc: vpc-1
+  subnets: [subnet-1]
+"""
+
+ADDED = {
+    "Changes": [{"ResourceChange": {"LogicalResourceId": "Queue", "ResourceType": "AWS::SQS::Queue", "Action": "Add"}}]
+}
+REPLACED = {
+    "Changes": [
+        {
+            "ResourceChange": {
+                "LogicalResourceId": "Queue",
+                "ResourceType": "AWS::SQS::Queue",
+                "Action": "Modify",
+                "Replacement": "True",
+                "Details": [
+                    {"Target": {"Attribute": "Properties", "Name": "QueueName", "RequiresRecreation": "Always"}}
+                ],
+            }
+        }
+    ]
+}
+DELETED = (
+    of_stack(0.1, "DELETE_IN_PROGRESS", "User Initiated"),
+    of_stack(3.0, "DELETE_COMPLETE"),
+)
+
+
+class Answers:
+    """Somebody who has made up their mind."""
+
+    def __init__(self, *answers: bool) -> None:
+        self._answers = list(answers)
+        self.asked: list[str] = []
+
+    @property
+    def can_answer(self) -> bool:
+        return bool(self._answers)
+
+    def confirmed(self, question: str) -> bool:
+        self.asked.append(question)
+        return self._answers.pop(0)
+
+    def typed(self, question: str, word: str) -> bool:
+        return self.confirmed(f"{question} {word}")
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Loaded:
+    (tmp_path / "forebay.yml").write_text(MANIFEST)
+    return load(tmp_path / "forebay.yml")
+
+
+def deploy(
+    loaded: Loaded, stack: ScriptedStack, answers: Answers | None = None, *, service: ScriptedService | None = None,
+    shows_difference: bool = False, waits: bool = True,
+) -> None:  # fmt: skip
+    clients = cast("Any", SimpleNamespace(cloudformation=stack, ecs=service or ScriptedService(stack.clock), ecr=None))
+    deployments = Deployments(loaded, clients, clock=stack.clock, pause=stack.pause)
+    run = Deployment(loaded, clients, deployments, PlainScreen(), answers or Answers())
+    run.run(image=IMAGE, shows_difference=shows_difference, waits=waits)
+
+
+def cloud(
+    script: tuple[Told, ...], *pages: dict[str, Any], past: list[Told] | None = None, **more: Any
+) -> ScriptedStack:
+    return ScriptedStack(
+        VirtualClock(), past=list(past or []), script=script, exists=bool(past), change_set_pages=list(pages), **more
+    )
+
+
+def test_a_first_deployment_ends_with_outputs_and_what_to_do_next(
+    loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = cloud(FIRST, ADDED, outputs={"QueueUrl": "https://sqs/thumbnails-test"})
+
+    deploy(loaded, stack)
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[-6:] == [
+        "✔ Deployed service thumbnails in environment test",
+        "  QueueUrl             https://sqs/thumbnails-test",
+        "Next:",
+        "  forebay send 10000 --queue https://sqs/thumbnails-test",
+        "  forebay status",
+        "  forebay logs --follow",
+    ]
+    assert stack.created[0]["ChangeSetType"] == "CREATE"
+    assert {"ParameterKey": "Image", "ParameterValue": IMAGE} in stack.created[0]["Parameters"]
+    assert {"Key": "forebay:service", "Value": "thumbnails"} in stack.created[0]["Tags"]
+
+
+def test_an_update_shows_the_rolling_deployment(loaded: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = cloud(UPDATE, ADDED, past=DEPLOYED_BEFORE)
+
+    deploy(loaded, stack, service=ScriptedService(stack.clock, ROLLING))
+
+    assert "      ACTIVE   1         [completed]    2        2        0       0" in capsys.readouterr().out.splitlines()
+    assert stack.created[0]["ChangeSetType"] == "UPDATE"
+
+
+def test_no_change_is_a_success_and_nothing_is_started(loaded: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes."}
+    stack = cloud(UPDATE, nothing, past=DEPLOYED_BEFORE)
+
+    deploy(loaded, stack)
+
+    assert "nothing to change" in capsys.readouterr().out
+    assert "ExecuteChangeSet" not in stack.calls
+
+
+def test_replacing_a_queue_is_shown_and_asked_for_and_no_leaves_everything_as_it_was(
+    loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = cloud(UPDATE, REPLACED, past=DEPLOYED_BEFORE)
+    answers = Answers(False)
+
+    with pytest.raises(typer.Exit) as left:
+        deploy(loaded, stack, answers)
+
+    told = capsys.readouterr().out
+    assert left.value.exit_code == 1
+    assert answers.asked == ["Go on, and lose what is named above?"]
+    assert "REPLACED: The queue that your jobs wait in [QueueName]" in told
+    assert "messages in it do not move to the new one" in told
+    assert "Nothing was changed." in told
+    assert stack.deleted == ["arn:change-set"]
+    assert "ExecuteChangeSet" not in stack.calls
+
+
+def test_replacing_a_queue_is_done_when_it_was_agreed_to(loaded: Loaded) -> None:
+    stack = cloud(UPDATE, REPLACED, past=DEPLOYED_BEFORE)
+
+    deploy(loaded, stack, Answers(True))
+
+    assert "ExecuteChangeSet" in stack.calls
+
+
+def test_the_difference_is_shown_and_asked_for(loaded: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = cloud(FIRST, ADDED)
+    answers = Answers(False)
+
+    with pytest.raises(typer.Exit):
+        deploy(loaded, stack, answers, shows_difference=True)
+
+    told = capsys.readouterr().out
+    assert answers.asked == ["Deploy these changes?"]
+    assert "  + The queue that your jobs wait in" in told
+    assert "+++ manifest" in told
+    assert stack.deleted == ["arn:change-set", STACK_ID]
+
+
+def test_who_does_not_wait_is_told_how_to_come_back(loaded: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = cloud(FIRST, ADDED)
+
+    deploy(loaded, stack, waits=False)
+
+    assert "has begun; `forebay deploy --env test` follows it" in capsys.readouterr().out
+    assert "ExecuteChangeSet" in stack.calls
+    assert stack.clock.now() == 0.0
+
+
+def test_ctrl_c_leaves_a_deployment_that_has_begun_and_says_how_to_come_back(
+    loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = cloud(FIRST, ADDED, interrupted_at_s=20.0)
+
+    with pytest.raises(typer.Exit) as left:
+        deploy(loaded, stack)
+
+    assert left.value.exit_code == 130
+    assert "The deployment goes on in AWS. `forebay deploy --env test` comes back to it" in capsys.readouterr().out
+    assert stack.deleted == []
+
+
+def test_ctrl_c_before_anything_has_begun_leaves_no_trace(loaded: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = cloud(FIRST, ADDED, change_set_looks=5, interrupted_at_s=2.0)
+
+    with pytest.raises(typer.Exit) as left:
+        deploy(loaded, stack)
+
+    assert left.value.exit_code == 130
+    assert "Nothing was changed." in capsys.readouterr().out
+    assert stack.deleted == ["arn:change-set", STACK_ID]
+
+
+def test_a_deployment_that_goes_on_is_followed_to_its_end(loaded: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
+    """Coming back after Ctrl-C: the whole operation is told again, nothing before it, and nothing is started."""
+    stack = cloud(UPDATE, past=DEPLOYED_BEFORE)
+    stack.start()
+    stack.clock.advance(50.0)
+
+    with pytest.raises(typer.Exit) as left:
+        deploy(loaded, stack)
+
+    told = capsys.readouterr().out
+    assert left.value.exit_code == 0
+    assert told.startswith("Stack thumbnails-test is being worked on; this follows it.")
+    assert "[update complete]" in told
+    assert "[create complete]" not in told
+    assert "CreateChangeSet" not in stack.calls
+
+
+def test_a_failed_first_deployment_is_a_failure_with_its_reason(
+    loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = cloud(FAILED, ADDED)
+
+    with pytest.raises(DeployError, match=r"failed \(rollback complete\), and what it had made is gone again"):
+        deploy(loaded, stack)
+
+    assert "ECS Deployment Circuit Breaker was triggered" in capsys.readouterr().out
+    assert stack.deleted == []  # There was nobody to ask.
+
+
+def test_what_a_failed_first_deployment_left_is_deleted_when_somebody_says_so(
+    loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_over = [of_stack(-9.0, "CREATE_IN_PROGRESS", "User Initiated"), of_stack(-1.0, "ROLLBACK_COMPLETE")]
+    stack = cloud(DELETED, ADDED, past=left_over, later=[FIRST])
+    answers = Answers(True)
+
+    deploy(loaded, stack, answers)
+
+    assert answers.asked == [
+        "Stack thumbnails-test holds nothing but the record of a failed first deployment. Delete it?"
+    ]
+    assert stack.deleted == [STACK_ID]
+    assert stack.created[0]["ChangeSetType"] == "CREATE"
+    assert "✔ Deployed service thumbnails" in capsys.readouterr().out
+
+
+def test_a_failed_first_deployment_is_cleaned_up_at_once_when_somebody_says_so(loaded: Loaded) -> None:
+    stack = cloud(FAILED, ADDED, later=[DELETED])
+
+    with pytest.raises(DeployError, match="what it had made is gone again"):
+        deploy(loaded, stack, Answers(True))
+
+    assert stack.deleted == [STACK_ID]
+
+
+def test_a_left_over_that_nobody_wants_deleted_stands_in_the_way(loaded: Loaded) -> None:
+    stack = cloud((), past=[of_stack(-1.0, "ROLLBACK_COMPLETE")])
+
+    with pytest.raises(DeployError, match="must be deleted before the next deployment"):
+        deploy(loaded, stack, Answers(False))
+
+    assert stack.deleted == []
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("UPDATE_ROLLBACK_COMPLETE", "what ran before runs again"),
+        ("UPDATE_ROLLBACK_FAILED", "`forebay deploy --env test` says what to do"),
+    ],
+)
+def test_a_failed_update_says_what_runs_now(loaded: Loaded, end: str, words: str) -> None:
+    script = (
+        of_stack(0.5, "UPDATE_IN_PROGRESS", "User Initiated"),
+        of_stack(9.0, "UPDATE_ROLLBACK_IN_PROGRESS"),
+        of_stack(20.0, end),
+    )
+    stack = cloud(script, ADDED, past=DEPLOYED_BEFORE)
+
+    with pytest.raises(DeployError, match=words):
+        deploy(loaded, stack)
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"])
+def test_a_broken_stack_is_refused_before_an_image_is_looked_at(loaded: Loaded, status: str) -> None:
+    stack = cloud((), past=[of_stack(-1.0, status, "role gone")])
+
+    with pytest.raises(DeployError, match="role gone"):
+        deploy(loaded, stack)
+
+    assert "CreateChangeSet" not in stack.calls
+
+
+def test_a_stack_of_somebody_else_is_never_touched(loaded: Loaded) -> None:
+    stack = cloud((), past=[of_stack(-1.0, "CREATE_COMPLETE")], tags={"team": "other"})
+
+    with pytest.raises(DeployError, match="there is a stack thumbnails-test already, and it is not Forebay's"):
+        deploy(loaded, stack)
+
+    assert set(stack.calls) == {"DescribeStacks", "GetTemplateSummary"}
+
+
+def test_a_stack_that_was_ejected_and_deployed_by_other_means_can_be_taken_back(loaded: Loaded) -> None:
+    metadata = '{"forebay":{"service":"thumbnails","environment":"test"}}'
+    stack = cloud(UPDATE, ADDED, past=DEPLOYED_BEFORE, tags={}, template_metadata=metadata)
+
+    deploy(loaded, stack)
+
+    assert "ExecuteChangeSet" in stack.calls
+
+
+def test_an_empty_stack_of_an_earlier_attempt_is_started_from(loaded: Loaded) -> None:
+    stack = cloud(FIRST, ADDED, past=[of_stack(-9.0, "REVIEW_IN_PROGRESS")], tags={})
+
+    deploy(loaded, stack)
+
+    assert stack.created[0]["ChangeSetType"] == "CREATE"
