@@ -147,9 +147,10 @@ WORDS = [
 words = st.sampled_from(WORDS)
 keys = st.sampled_from([*SETTINGS, *(name.replace("-", "_") for name in SETTINGS), "queue"])
 fine = st.sampled_from(
-    ["slots: 5", "visibility: '90'", "drain: 50.5", "log: json  # lines", "exit_when_empty: yes",
-     "exit-when-empty: False", "buffer-bytes: 64MiB", "queue: [a, 'b']", "queue:\n    - a\n    - b", "health: 127.0.0.1:80",
-     "linger:", "margin: ~", 'protect: "auto"', "processes: 010", "dead-letter: https://sqs.eu-west-1.amazonaws.com/1/a#b", "slots: 1_0"]
+    ["slots: 5", "visibility: '90'", "drain: 50.5", "log: json  # lines", "exit_when_empty: yes", "slots: 1_0",
+     "exit-when-empty: False", "buffer-bytes: 64MiB", "queue: [a, 'b']", "queue:\n    - a\n    - b", "linger:",
+     "health: 127.0.0.1:80", "margin: ~", 'protect: "auto"', "processes: 010",
+     "dead-letter: https://sqs.eu-west-1.amazonaws.com/1/a#b"]
 )  # fmt: skip
 run_lines = st.lists(
     fine | st.tuples(keys, st.just(": ") | st.just(":  "), numbers | words).map("".join), max_size=4, unique_by=_key

@@ -27,7 +27,7 @@ def refusal(cpu: int, memory_mib: int) -> str | None:
         return None
     choices = (
         ", ".join(map(_told, allowed))
-        if len(allowed) <= 4
+        if len(allowed) <= 3
         else f"{_told(allowed[0])} to {_told(allowed[-1])} by {_told(allowed[1] - allowed[0])}"
     )
     fitting = [str(units) for units, sizes in MEMORY_MIB.items() if memory_mib in sizes]
