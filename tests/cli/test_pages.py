@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from contextlib import nullcontext
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import typer
 from tests.cli.command import PATIENCE_S, forebay, surroundings
 from tests.cli.conftest import Cloud
+from tests.cli.live_shop import a_live_shop, a_plugin
 from tests.deploy.moto_server import MotoCloud
 from typer.main import get_command
 
@@ -45,7 +47,9 @@ async def thumbnail(key: str) -> None: ...
 MANIFEST = "name: shop\nhandler: shop:worker\n"
 OF_A_CLOUD = ("deploy", "diff", "delete", "env")
 """Verbs that look at AWS: moto's, which is empty for each command."""
-OF_A_MANIFEST = ("package", *OF_A_CLOUD)
+OF_A_LIVE_SERVICE = ("status", "logs", "scale", "exec")
+"""Verbs that ask AWS about a service that runs."""
+OF_A_MANIFEST = ("package", *OF_A_CLOUD, *OF_A_LIVE_SERVICE)
 """Verbs that need one."""
 
 
@@ -81,22 +85,23 @@ def test_a_command_of_the_page_does_what_it_says(
     health = HealthServer(HealthState(clock.now() + 3_600.0), clock, "127.0.0.1", 0, look_s=0.01)
     line = command.replace("127.0.0.1:8080", "{}:{}".format(*health.address))
 
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {line}"],
-        cwd=tmp_path,
-        env=surroundings(
-            {
-                **(moto_server.env if verb in OF_A_CLOUD else cloud.env),
-                "QUEUE_URL": cloud.queue_url,
-                "PATH": f"{Path(forebay()[0]).parent}:{surroundings()['PATH']}",
-            }
-        ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    with a_live_shop() if verb in OF_A_LIVE_SERVICE else nullcontext() as shop:
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {line}"],
+            cwd=tmp_path,
+            env=surroundings(
+                {
+                    **(shop.env if shop else moto_server.env if verb in OF_A_CLOUD else cloud.env),
+                    "QUEUE_URL": cloud.queue_url,
+                    "PATH": f"{a_plugin(tmp_path)}:{Path(forebay()[0]).parent}:{surroundings()['PATH']}",
+                }
+            ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
     health.close(wait_s=10.0)
 
     assert done.returncode == 0, done.stderr

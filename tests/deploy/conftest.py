@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.deploy.moto_server import MotoCloud, running_moto
+from tests.deploy.scripted_endpoint import ScriptedAws, scripted
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,12 @@ def moto_cloud(moto_server: MotoCloud, monkeypatch: pytest.MonkeyPatch) -> MotoC
     for name, value in moto_server.env.items():
         monkeypatch.setenv(name, value)
     return moto_server
+
+
+@pytest.fixture
+def scripted_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedAws]:
+    """An AWS that answers what the test writes down, with the environment of this process leading to it."""
+    with scripted() as aws:
+        for name, value in aws.env.items():
+            monkeypatch.setenv(name, value)
+        yield aws

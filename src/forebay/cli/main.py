@@ -34,6 +34,10 @@ VERBS: dict[str, str] = {
     "env": "list the environments and what runs in each",
     "doctor": "show every setting with its value and source",
     "package": "print the CloudFormation template of the manifest, or leave it in a folder",
+    "status": "show a deployed service: tasks, queue, protection, alarms",
+    "logs": "show what the tasks of a deployed service say",
+    "scale": "set how many tasks a deployed service has",
+    "exec": "open a shell in a running task",
     "version": "print the version",
 }
 """Verb → what it does. Each lives in the module of its name beside this one, as `app`."""

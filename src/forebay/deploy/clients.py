@@ -35,6 +35,12 @@ class Clients:
         # boto3 reads AWS_DEFAULT_REGION only; every other AWS tool, and a worker, knows AWS_REGION, and prefers it.
         self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
 
+    @property
+    def profile(self) -> str | None:
+        """The profile of the AWS configuration that is in use; None when none is named."""
+        name = self._session.profile_name
+        return name if name != "default" else None
+
     def _made(self, service: str) -> Any:
         # boto3's stubs overload this for each of AWS's services, of which only those below are installed.
         return self._session.client(service)  # type: ignore[call-overload]  # pyright: ignore

@@ -144,13 +144,15 @@ class Assembly:
         return {**inherited, **past_proxies(inherited), "AWS_ENDPOINT_URL_SQS": self.door.endpoint_url, **ACCOUNT}
 
     def for_programs(self) -> dict[str, str]:
-        """Return the variables that point boto3, the AWS CLI and `forebay send` here."""
+        """Return the variables that point boto3, the AWS CLI, `forebay send` and `forebay status` here."""
         url = self.door.endpoint_url
         return {
             "AWS_ENDPOINT_URL_SQS": url,
             "AWS_ENDPOINT_URL_ECS": url,
             **ACCOUNT,
             "FOREBAY_QUEUE_URL": self.main.queue_url,
+            "FOREBAY_CLUSTER": self.cluster.name,
+            "FOREBAY_SERVICE": MAIN,
             **past_proxies(self.plan.environment),
         }
 

@@ -68,7 +68,7 @@ class Cloud:
         return self.main.queue_url
 
     def for_programs(self) -> dict[str, str]:
-        """Return the variables that point boto3, the AWS CLI and `forebay send` here."""
+        """Return the variables that point boto3, the AWS CLI, `forebay send` and `forebay status` here."""
         return self._parts.for_programs()
 
     # ── what is looked at ──────────────────────────────────────────────────────────────────────────────────

@@ -96,7 +96,9 @@ class LocalRun:
             open_in_browser(page.url, on_failure=lambda: self._view.tell(f"No browser could be opened: see {page.url}"))
 
     def _tell_surroundings(self, cloud: Cloud) -> None:
-        self._view.tell("SQS and ECS on this machine. For boto3, the AWS CLI and `forebay send` in another terminal:")
+        self._view.tell(
+            "SQS and ECS on this machine. For boto3, the AWS CLI, `forebay send` and `status` in another terminal:"
+        )
         self._view.tell("  export " + " ".join(f"{name}={value}" for name, value in cloud.for_programs().items()))
 
     # ── the work ───────────────────────────────────────────────────────────────────────────────────────────

@@ -26,4 +26,7 @@ PAYLOAD_BUCKET = "PayloadBucket"
 CONTAINER = "worker"
 """The container's name in the task definition."""
 
+LOG_STREAM_PREFIX = "forebay"
+"""A task's stream in the log group is `forebay/worker/<task id>`."""
+
 OUTPUTS = ("QueueUrl", "QueueArn", "DeadLetterQueueUrl", "ClusterName", "ServiceName", "LogGroupName", "DashboardName")

@@ -1,0 +1,232 @@
+"""`forebay scale`: how many tasks a deployed service has, until something else says otherwise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forebay import platform
+from forebay.cli import console
+from forebay.cli.live_options import Cluster, Service, Subject, clients, subject
+from forebay.cli.pace import Pace, RealPace
+from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile
+from forebay.errors import DeployError, SettingsError
+
+if TYPE_CHECKING:
+    from forebay.deploy.clients import Clients
+    from forebay.deploy.live.counting import Progress
+    from forebay.deploy.live.values import Bounds
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+LOOK_S = 2.0
+
+EPILOG = """\b
+Examples:
+  forebay scale 3
+  forebay scale 0 --env test --no-wait
+  forebay scale 20 --pause      (a fixed count: scaling is suspended)
+  forebay scale --resume
+
+\b
+Protected tasks are never stopped by a lower count: ECS waits for their jobs. Ctrl-C stops waiting; the count is set."""
+
+
+@app.command(epilog=EPILOG)
+def scale(
+    count: Annotated[
+        int | None, typer.Argument(metavar="N", min=0, max=5_000, show_default=False, help="How many tasks.")
+    ] = None,
+    environment: Environment = None,
+    manifest: ManifestFile = DEFAULT_MANIFEST,
+    cluster: Cluster = None,
+    service: Service = None,
+    pause: Annotated[bool, typer.Option("--pause", help="Suspend scaling; with N, the count is fixed.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Let scaling go on.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the count is reached.")] = False,
+) -> None:
+    """Set how many tasks a deployed service has, or suspend and resume its scaling."""
+    if pause and resume:
+        raise SettingsError("--pause and --resume exclude each other: give one of them")
+    if count is None and not pause and not resume:
+        raise SettingsError("say how many tasks, such as `forebay scale 3`; or --pause or --resume the scaling")
+    about = subject(environment, manifest, cluster, service)
+    made = clients()
+    bounds = _bounds(made, about)
+    if (pause or resume) and bounds is None:
+        raise SettingsError(
+            f"the service {about.where.title} is not scaled, so there is nothing to "
+            f"{'pause' if pause else 'resume'}: `scaling:` in forebay.yml makes it so"
+        )
+    if count is not None and not pause:
+        _check(count, bounds, will_resume=resume)
+    if pause or resume:
+        _suspend(made, about, is_suspended=pause)
+    if count is not None:
+        _ask(made, about, count, bounds, is_paused=pause)
+        if not no_wait:
+            raise typer.Exit(_wait(made, about, count))
+
+
+def _bounds(made: Clients, about: Subject) -> Bounds | None:
+    from forebay.deploy.live.asking import Ask
+    from forebay.deploy.live.scaling import read_bounds
+    from forebay.deploy.live.values import Unread
+
+    found = Ask(made)("application_autoscaling", "reading the scaling", lambda: read_bounds(made, about.where))
+    if not isinstance(found, Unread):
+        return found
+    if not found.is_elsewhere:
+        console.remark(f"forebay: {found.reason}; going on as with a service that is not scaled")
+    return None
+
+
+def _check(count: int, bounds: Bounds | None, *, will_resume: bool) -> None:
+    from dataclasses import replace
+
+    from forebay.deploy.live.counting import check
+
+    check(count, replace(bounds, suspended=()) if bounds is not None and will_resume else bounds)
+
+
+def _suspend(made: Clients, about: Subject, *, is_suspended: bool) -> None:
+    from forebay.deploy.live.scaling import suspend
+    from forebay.deploy.trouble import explained
+
+    with explained("suspending the scaling" if is_suspended else "resuming the scaling"):
+        suspend(made, about.where, is_suspended=is_suspended)
+    console.tell("Scaling is suspended until `forebay scale --resume`" if is_suspended else "Scaling goes on")
+
+
+def _ask(made: Clients, about: Subject, count: int, bounds: Bounds | None, *, is_paused: bool) -> None:
+    """Set the count, and say what else will have a say in it."""
+    from forebay.deploy.live.counting import ask_for, protected_now
+    from forebay.deploy.live.service import read_service
+    from forebay.deploy.trouble import explained
+
+    with explained("reading the service"):
+        before = read_service(made, about.where)
+    with explained("setting the count"):
+        ask_for(made, about.where, count)
+    console.tell(f"{about.where.title}: {before.desired} → {count} desired tasks")
+    if bounds is None and about.manifest is not None:
+        console.remark(f"The next `forebay deploy` sets the {about.manifest.tasks_at_first} of forebay.yml again.")
+    elif bounds is not None and not (is_paused or bounds.is_paused):
+        console.remark("Scaling goes on from there, and changes the count as the queue needs.")
+    if count < before.running:
+        _warn_of_protected(lambda: len(protected_now(made, about.where)), count)
+
+
+def _warn_of_protected(count_protected: Callable[[], int], count: int) -> None:
+    from forebay.cli.shapes import plural
+    from forebay.deploy.trouble import explained
+
+    try:
+        with explained("reading the protection of tasks"):
+            protected = count_protected()
+    except DeployError as error:
+        console.remark(f"forebay: {error}")
+        return
+    if protected > count:
+        console.remark(
+            f"Protected until their jobs end: {plural(protected, 'task')}. Meanwhile ECS refuses further protection "
+            "(DEPLOYMENT_BLOCKED), and workers take no new jobs that need it."
+        )
+
+
+def _look(made: Clients, about: Subject, count: int) -> Progress:
+    from forebay.deploy.live.counting import progress
+    from forebay.deploy.trouble import explained
+
+    with explained("reading the service"):
+        return progress(made, about.where, count)
+
+
+def _wait(made: Clients, about: Subject, count: int) -> int:
+    display = Redrawn() if platform.is_terminal(sys.stdout) else Lines()
+    try:
+        return wait(lambda: _look(made, about, count), display, RealPace())
+    finally:
+        display.end()
+
+
+def wait(look: Callable[[], Progress], display: Lines, pace: Pace) -> int:
+    """Show how far the service is until the count is reached; return the exit status."""
+    from forebay.cli.shapes import ago
+    from forebay.deploy.live.counting import Patience
+
+    began_utc = pace.utc()
+    patience = Patience(pace.now())
+    told: set[str] = set()
+    while True:
+        seen = look()
+        for event in reversed(seen.events):
+            if event.at_utc >= began_utc and event.text not in told:
+                told.add(event.text)
+                display.remark(f"  {ago(event.at_utc, pace.utc())}: {event.text}")
+        display.show(line_of(seen))
+        if seen.is_overruled:
+            return console.complain(
+                f"{seen.desired} tasks are wanted meanwhile, by somebody else or by scaling", status=1
+            )
+        if seen.is_there:
+            return 0
+        if patience.is_over(seen, pace.now()):
+            return console.complain(
+                f"{seen.running} of {seen.wanted} tasks run, and nothing has changed for ten minutes: "
+                "`forebay status` groups the reasons why tasks stopped",
+                status=1,
+            )
+        pace.wait(LOOK_S)
+
+
+def line_of(seen: Progress) -> str:
+    """Return how far the service is, in a line."""
+    from forebay.cli.shapes import bar, instant, plural
+
+    line = f"  Running   {bar(seen.running, seen.wanted)}  {seen.running}/{seen.wanted} desired tasks are running"
+    if seen.protected:
+        until = seen.staying_until_utc
+        line += f"; protected until their jobs end: {plural(len(seen.protected), 'task')}"
+        line += f", at the latest {instant(until)} unless renewed" if until is not None else ""
+    return line
+
+
+class Lines:
+    """Shows progress where there is no terminal: a line for each change."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        console.steady()
+
+    def show(self, line: str) -> None:
+        if line != self._last:
+            self._last = line
+            console.tell(line)
+
+    def remark(self, line: str) -> None:
+        console.remark(line)
+
+    def end(self) -> None:
+        """Leave nothing half written."""
+
+
+class Redrawn(Lines):
+    """Shows progress on a terminal: in one line, drawn anew."""
+
+    def show(self, line: str) -> None:
+        self._last = line
+        self._write(f"\r\033[K{line}")
+
+    def remark(self, line: str) -> None:
+        self._write(f"\r\033[K{line}\n{self._last}")
+
+    def end(self) -> None:
+        self._write("\n")
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()

@@ -1,0 +1,115 @@
+"""`forebay status`: what runs, what waits, what is protected, and what rings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forebay import platform
+from forebay.cli import console
+from forebay.cli.live_options import Cluster, Service, Subject, clients, subject
+from forebay.cli.pace import Pace, RealPace
+from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile
+
+if TYPE_CHECKING:
+    from forebay.deploy.live.values import Status
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+WATCH_S = 2.0
+
+EPILOG = """\b
+Examples:
+  forebay status
+  forebay status --env production --watch
+  forebay status --cluster local --service worker --queue jobs   (the local cloud)
+
+\b
+What cannot be read, for want of a permission, is told in its place; the rest is shown.
+Exits 1 when there is no such service, or nothing can be read."""
+
+
+@app.command(epilog=EPILOG)
+def status(
+    environment: Environment = None,
+    manifest: ManifestFile = DEFAULT_MANIFEST,
+    cluster: Cluster = None,
+    service: Service = None,
+    queue: Annotated[
+        str | None,
+        typer.Option(
+            "--queue",
+            metavar="NAME",
+            show_default=False,
+            help="The queue, by name or URL. [the manifest's; with --cluster and --service FOREBAY_QUEUE_URL]",
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a deployed service: tasks, deployments, queue, protection, stopped tasks, scaling, alarms and cost."""
+    about = subject(environment, manifest, cluster, service, queue=queue)
+    pace = RealPace()
+    look = _look(about, pace)
+    if not watch:
+        for line in _lines(look(), about, as_json=as_json):
+            console.tell(line)
+    elif as_json or not platform.is_terminal(sys.stdout):
+        console.steady()
+        follow(look, lambda seen: _tell(_lines(seen, about, as_json=as_json)), pace)
+    else:
+        _watch_on_terminal(look, about, pace)
+
+
+def _look(about: Subject, pace: Pace) -> Callable[[], Status]:
+    from forebay.deploy.live.status import read_status
+
+    made = clients()
+    return lambda: read_status(made, about.where, pace.utc())
+
+
+def _lines(seen: Status, about: Subject, *, as_json: bool) -> list[str]:
+    from forebay.cli.plain import as_json as rendered
+    from forebay.cli.status_screen import screen
+
+    if as_json:
+        return [rendered(seen)]
+    return [f"Found service {about.where.title}", *screen(seen)]
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in (*lines, ""):
+        console.tell(line)
+
+
+def follow(look: Callable[[], Status], show: Callable[[Status], None], pace: Pace, *, looks: int | None = None) -> None:
+    """Show what is seen, and look again, until the end of time or of `looks`.
+
+    A look that fails after the first is told on standard error, and the next one is made all the same.
+    """
+    from forebay.errors import DeployError
+
+    show(look())
+    while looks is None or (looks := looks - 1) > 0:
+        pace.wait(WATCH_S)
+        try:
+            show(look())
+        except DeployError as error:
+            console.complain(str(error))
+
+
+def _watch_on_terminal(look: Callable[[], Status], about: Subject, pace: Pace) -> None:
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=Console(highlight=False), auto_refresh=False, vertical_overflow="crop") as live:
+
+        def draw(seen: Status) -> None:
+            lines = [*_lines(seen, about, as_json=False), "", f"{seen.read_utc:%H:%M:%S}Z; Ctrl-C leaves"]
+            live.update(Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)), refresh=True)
+
+        follow(look, draw, pace)
