@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,6 +96,30 @@ PIECES = [
 ]
 
 yaml_like = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
+
+
+MARK = "hunter2"
+hidden = st.recursive(
+    st.sampled_from([MARK, f"x{MARK}", f"{MARK}: a", f"*{MARK}", f"{{{MARK}"]),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=2) | st.dictionaries(st.sampled_from(["A", "B C"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(["variables", "secrets", "args", "body"]), hidden, st.booleans())
+def test_no_complaint_shows_what_may_be_secret(section: str, value: Any, is_override: bool) -> None:
+    said: Any = {
+        "args": {"image": {"build": {"args": value}}},
+        "body": {"schedules": {"nightly": {"every": "5m", "jitter": "soon", "body": value}}},
+    }.get(section, {section: value})
+    rest: Any = {"environments": {"test": said}} if is_override else said
+
+    with pytest.raises(ManifestError) as raised:  # For the count, at least.
+        parsed(yaml.safe_dump({"name": "shop", "count": -1, **rest}).encode(), file="forebay.yml", folder=Path())
+
+    assert MARK not in str(raised.value)
 
 
 @given(yaml_like)

@@ -112,6 +112,19 @@ def test_an_environment_that_is_not_there_is_told_with_those_that_are(name: str,
     assert complaints(SHOP, name) == [f"{FILE} {complaint}"]
 
 
+def test_there_can_be_many_environments_but_not_any_number() -> None:
+    text = "name: shop\nenvironments:\n" + "".join(f"  e{number}:\n" for number in range(51))
+
+    assert complaints(text) == [f"{FILE}:2:1: environments: there are more than 50"]
+
+
+def test_an_empty_value_takes_a_variable_away_but_means_nothing_where_there_is_none() -> None:
+    text = "name: shop\nvariables: {A: b}\nenvironments:\n  test: {variables: {A: , B: c}}\n"
+
+    assert loaded(text).manifest.variables == {"B": "c"}
+    assert complaints(text.replace("B: c", "B: ")) == [f"{FILE}:4:27: variables.B has no value: '' is an empty text"]
+
+
 def test_the_only_environment_need_not_be_named() -> None:
     assert loaded("name: shop\nenvironments:\n  production:\n").environment == "production"
 

@@ -27,6 +27,7 @@ from forebay.deploy.manifest.tree import (
     Scalar,
     as_word,
     find,
+    is_empty,
     is_within,
 )
 from forebay.deploy.manifest.values import Contradiction
@@ -149,6 +150,8 @@ def _remedy(kind: str, context: Any, cause: object, found: Found) -> str:
         bound = _BOUNDS[kind]
         unit = " s" if isinstance(found.node, Scalar) and isinstance(found.node.value, str) else ""
         return f"is {_SIDES[bound]} {_amount(context[bound])}{unit}"
+    if kind == "string_type" and is_empty(found.node):
+        return "has no value: '' is an empty text"
     if kind == "literal_error":
         return f"is none of {str(context['expected']).replace(' or ', ', ').replace(chr(39), '')}"
     if kind == "too_long":

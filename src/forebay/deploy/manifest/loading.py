@@ -28,6 +28,8 @@ from forebay.errors import ManifestError
 
 ENVIRONMENTS = "environments"
 COMPLAINTS_MAX = 20
+ENVIRONMENTS_MAX = 50
+"""Each is a whole manifest to check."""
 _ENVIRONMENT_NAME: TypeAdapter[str] = TypeAdapter(EnvironmentName)
 
 
@@ -85,7 +87,7 @@ def parsed(content: bytes, environment: str | None = None, *, file: str, folder:
     base, overrides = _apart(root)
     wrong = {*_about_environments(root), *disagreements(text, root)}
     manifests: dict[str, tuple[Manifest, Mapping]] = {}
-    for name, over in overrides.items():
+    for name, over in list(overrides.items())[:ENVIRONMENTS_MAX]:
         written = _with_underscores(base if over is None else merged(base, over))
         try:
             manifests[name] = Manifest.model_validate(plain(written)), written
@@ -125,6 +127,8 @@ def _about_environments(root: Mapping) -> list[Complaint]:
         return []
     if not isinstance(entry.node, Mapping):
         return [Complaint(entry.at, "environments must be a section: `NAME:` lines, each with its overrides below")]
+    if len(entry.node.entries) > ENVIRONMENTS_MAX:
+        return [Complaint(entry.at, f"environments: there are more than {ENVIRONMENTS_MAX}")]
     wrong: list[Complaint] = []
     for name, one in entry.node.entries.items():
         path = dotted((ENVIRONMENTS, name))

@@ -52,7 +52,8 @@ Secret = Annotated[
     str,
     Matching(
         r"/[\w./-]+|arn:aws[a-z-]*:(ssm|secretsmanager):[a-z0-9-]+:[0-9]{12}:.+",
-        "write the /name of an SSM parameter, or the ARN of a parameter or secret; never the secret itself",
+        "write the /name of an SSM parameter, or the ARN of a parameter or secret (a name without / needs its ARN); "
+        "never the secret itself",
     ),
 ]
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"

@@ -161,7 +161,7 @@ class _Reader:
     def _counted(self, count: int, place: Place) -> None:
         self._count += count
         if self._count > VALUES_MAX:
-            self._refuse(place, f"with its aliases the file holds more than {VALUES_MAX:,} values")
+            self._refuse(place, f"the file holds more than {VALUES_MAX:,} values, those of its aliases counted")
 
     def _refuse(self, place: Place, sentence: str) -> NoReturn:
         raise ManifestError(f"{self._name}:{place.line}:{place.column}: {sentence}")
