@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from forebay.api.options import RunOptions
     from forebay.api.worker import Worker as Program
     from forebay.deploy.manifest.loading import Loaded
-    from forebay.deploy.template.intrinsics import Json
 
 AGENT_URI = "http://169.254.170.2/api/task"
 """Stands for the address that ECS gives each container: a worker in a task always has one."""
@@ -44,36 +43,38 @@ MIB = 1_048_576
 
 def errors(loaded: Loaded) -> list[Finding]:
     """Return what would not work, by manifest and template alone: nothing is imported and AWS is not asked."""
-    found = findings(loaded, [case_of(loaded, facts(build(loaded.manifest, loaded.names)), None)])
+    planned = facts(build(loaded.manifest, loaded.names))
+    found = findings(loaded, [case_of(loaded, planned, None)])
     return [finding for finding in found if finding.severity is Severity.ERROR]
 
 
-def findings(loaded: Loaded, cases: list[Case]) -> tuple[Finding, ...]:
+def findings(loaded: Loaded | None, cases: list[Case]) -> tuple[Finding, ...]:
     """Return what the checks find, each with the place in the manifest that changes it."""
-    return examine(cases, lambda key: loaded.place(key) if loaded.is_written(key) else None)
+
+    def written(key: str) -> str | None:
+        return loaded.place(key) if loaded is not None and loaded.is_written(key) else None
+
+    return examine(cases, written)
 
 
-def template_of(loaded: Loaded, written: Json | None) -> Json:
-    """Return the template to examine: the one that is given, else what the manifest makes."""
-    return build(loaded.manifest, loaded.names) if written is None else written
-
-
-def program_of(loaded: Loaded, target: str | None) -> Program | str:
+def program_of(loaded: Loaded | None, target: str | None) -> Program | str:
     """Return the worker that the container runs, or why it cannot be had. Raises `TargetError` for a TARGET given."""
-    folder = str(loaded.folder.resolve())
-    if folder != str(Path.cwd()) and folder not in sys.path:
+    if loaded is not None and (folder := str(loaded.folder.resolve())) != str(Path.cwd()) and folder not in sys.path:
         sys.path.insert(0, folder)
     if target is not None:
         return load(target)
+    if loaded is None:
+        return "no TARGET is given, and there is no manifest that names a handler"
     try:
         return load(loaded.manifest.handler)
     except TargetError as error:
         return str(error)
 
 
-def case_of(loaded: Loaded, read: Facts, program: Program | str | None, planned: Facts | None = None) -> Case:
+def case_of(loaded: Loaded | None, read: Facts, program: Program | str | None, planned: Facts | None = None) -> Case:
     """Return the case of these facts. `program`: the worker, or why there is none; None when nobody asked for it."""
-    return Case(manifest=loaded.manifest, facts=read, worker=worker_of(read.task, program), planned=planned)
+    manifest = loaded.manifest if loaded else None
+    return Case(manifest=manifest, facts=read, worker=worker_of(read.task, program), planned=planned)
 
 
 def worker_of(task: Task | None, program: Program | str | None) -> Worker:

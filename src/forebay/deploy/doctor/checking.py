@@ -16,7 +16,8 @@ from forebay.deploy.manifest.model import Manifest
 class Case:
     """What a check looks at."""
 
-    manifest: Manifest
+    manifest: Manifest | None
+    """None: only a template is there."""
     facts: Facts
     worker: Worker
     planned: Facts | None = None

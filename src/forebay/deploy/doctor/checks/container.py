@@ -127,7 +127,7 @@ def platform_version(case: Case) -> Iterator[Found]:
 def image_tag(case: Case) -> Iterator[Found]:
     container = _container(case)
     image, place, key = (container.image, f"{container.place}.Image", None) if container else ("", "", None)
-    location = case.manifest.image.location
+    location = case.manifest.image.location if case.manifest else None
     if location is not None and (not image or image.startswith("${")):
         image, place, key = location, "image.location", "image.location"
     # A parameter without a default is what `deploy` fills in, always by digest.

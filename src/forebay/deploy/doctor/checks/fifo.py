@@ -83,7 +83,7 @@ def fifo_topics(case: Case) -> Iterator[Found]:
 
 @check("fifo-throughput", "The FIFO queue is as fast as its tasks")
 def fifo_throughput(case: Case) -> Iterator[Found]:
-    queue, scaling = case.facts.queue, case.manifest.scaling
+    queue, scaling = case.facts.queue, case.manifest.scaling if case.manifest else None
     if queue is None or not queue.is_fifo or queue.is_fast_fifo or scaling is None or case.facts.scaling is None:
         return
     jobs_a_second = case.facts.scaling.maximum * case.worker.slots / scaling.job

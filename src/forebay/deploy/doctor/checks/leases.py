@@ -80,7 +80,7 @@ def receive_count(case: Case) -> Iterator[Found]:
 @check("attempts", "The attempts in code are those of the manifest")
 def attempts(case: Case) -> Iterator[Found]:
     queue = case.facts.queue
-    if queue is None or queue.receive_count_max is None:
+    if queue is None or queue.receive_count_max is None or case.manifest is None:
         return
     wanted = case.manifest.queue.attempts
     for job in case.worker.jobs or ():
@@ -143,6 +143,7 @@ def _attempts(case: Case) -> tuple[int, str]:
     """Return the most attempts that anything asks for, and whose they are as words."""
     jobs = [job for job in case.worker.jobs or () if job.attempts is not None]
     named = max(jobs, key=lambda job: job.attempts or 0, default=None)
-    if named is not None and named.attempts is not None and named.attempts > case.manifest.queue.attempts:
+    wanted = case.manifest.queue.attempts if case.manifest else ATTEMPTS_DEFAULT
+    if named is not None and named.attempts is not None and named.attempts > wanted:
         return named.attempts, f" of job {named.name}"
-    return case.manifest.queue.attempts, " (queue.attempts)"
+    return wanted, " (queue.attempts)" if case.manifest else " (the worker's default)"

@@ -89,7 +89,9 @@ def public_ip_private(case: Case) -> Iterator[Found]:
 @check("public-ip-default", "Tasks in the default VPC have an address")
 def public_ip_default(case: Case) -> Iterator[Found]:
     service = case.facts.service
-    if service is None or service.has_public_ip is not False or case.manifest.network.type != "default":
+    if service is None or service.has_public_ip is not False:
+        return
+    if case.manifest is None or case.manifest.network.type != "default":
         return
     if case.facts.network is None or case.facts.network.to_nat is not True:
         yield error(

@@ -114,7 +114,7 @@ def scaling_cpu(case: Case) -> Iterator[Found]:
 
 @check("scaling-reaction", "Jobs may wait as long as scaling out takes")
 def scaling_reaction(case: Case) -> Iterator[Found]:
-    wanted = case.manifest.scaling
+    wanted = case.manifest.scaling if case.manifest else None
     if wanted is None or case.facts.scaling is None or wanted.latency >= REACTION_S:
         return
     yield note(

@@ -49,7 +49,7 @@ def alarm_age(case: Case) -> Iterator[Found]:
 
 @check("alarm-age-threshold", "The alarm on age can ring, and rings for trouble only")
 def alarm_age_threshold(case: Case) -> Iterator[Found]:
-    queue, scaling = case.facts.queue, case.manifest.scaling
+    queue, scaling = case.facts.queue, case.manifest.scaling if case.manifest else None
     for alarm in _on(case, queue.name, AGE) if queue else ():
         if queue is None or alarm.threshold is None:
             continue

@@ -1,0 +1,64 @@
+"""Asking AWS one thing after the other, where some of it may not be read.
+
+Rules kept here and nowhere else:
+
+1. What may not be read, or is not there, is noted with its reason and passed over: the rest is examined.
+2. What stops every question alike (no credentials, no Region, nobody answers, throttling) ends the reading in one
+   sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from forebay.deploy.trouble import DENIED, EXPIRED, NOT_ACCEPTED, SKEWED, THROTTLED, code_of, explained, told
+
+if TYPE_CHECKING:
+    from forebay.deploy.clients import Clients
+
+FOR_ALL = (*EXPIRED, *NOT_ACCEPTED, *SKEWED, *THROTTLED)
+"""Codes that the next question would meet as well."""
+
+_MISSING = ("NonExistentQueue", "DoesNotExist", "NotFound", "NoSuchEntity", "NotFoundException")
+
+
+Value = TypeVar("Value")
+
+
+class Reading:
+    """What could not be read so far, and how to read more."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients = clients
+        self.unread: dict[str, str] = {}
+        """What could not be read → why."""
+
+    def of(self, what: str, ask: Callable[[], Value]) -> Value | None:
+        """Return what `ask` answers; None when that is refused or not there, with the reason noted.
+
+        Raises `DeployError` for what would stop every other question too.
+        """
+        with explained(f"reading {what}"):
+            try:
+                return ask()
+            except ClientError as error:
+                if code_of(error) in FOR_ALL:
+                    raise
+                self.unread[what] = _reason(error)
+            except ResponseParserError:
+                # A stand-in for AWS that does not know the service answers with what is no answer of it.
+                self.unread[what] = "what answers there does not know this service"
+        return None
+
+
+def _reason(error: ClientError) -> str:
+    code = code_of(error)
+    if any(word in code for word in _MISSING):
+        return "there is none"
+    if code in DENIED or code.endswith(".AccessDenied"):
+        return str(told(error, doing="")).removeprefix(": ")
+    return f"AWS says {code}"
