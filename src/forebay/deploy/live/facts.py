@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from forebay.deploy.manifest.loading import Loaded
     from forebay.deploy.template.intrinsics import Json
 
-METRICS = ("ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "NumberOfMessagesSent")
+METRICS = (
+    "ApproximateAgeOfOldestMessage",
+    "ApproximateAgeOfOldestMessageInQuietGroups",
+    "ApproximateNumberOfMessagesVisible",
+    "NumberOfMessagesSent",
+)
 """Those that alarms of a worker's queues are about."""
 
 

@@ -103,7 +103,8 @@ def protection_scope(case: Case) -> Iterator[Found]:
 @check("permission-key", "The task role may use the queue's key")
 def permission_key(case: Case) -> Iterator[Found]:
     role = case.facts.task_role
-    keys = {queue.kms_key: queue for queue in (case.facts.queue, case.facts.dead_letter) if queue and queue.kms_key}
+    both = (case.facts.dead_letter, case.facts.queue)  # With one key for both, the queue is named.
+    keys = {queue.kms_key: queue for queue in both if queue and queue.kms_key}
     for key, queue in keys.items():
         # An alias says nothing of the key's ARN, and AWS's own key needs no statement in this account.
         if role is None or "alias/" in key:

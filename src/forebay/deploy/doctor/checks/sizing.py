@@ -86,17 +86,21 @@ def insights_off(case: Case) -> Iterator[Found]:
             )
 
 
-@check("scaling-target", "One waiting job can start a task")
+@check("scaling-target", "One waiting job for each task is enough to start another")
 def scaling_target(case: Case) -> Iterator[Found]:
     for policy in _tracking(case):
-        if policy.target is not None and policy.target < 1 and policy.predefined is None:
-            yield warning(
-                f"TargetValue {policy.target:g}",
-                policy.place,
-                "a job takes longer than jobs may wait: each waiting job asks for more than a task, up to the maximum",
-                "set scaling.latency to at least scaling.job ÷ run.slots",
-                "scaling.latency",
-            )
+        names = {metric for _, metric in policy.metrics}
+        if policy.target is None or policy.target > 1 or VISIBLE not in names:
+            continue
+        yield warning(
+            f"TargetValue {policy.target:g}",
+            policy.place,
+            "its alarm rings above the target only: with one waiting job for each task nothing happens"
+            if policy.target == 1
+            else "a job takes longer than jobs may wait, so each waiting job asks for several tasks",
+            "choose a longer wait: backlog per task = wait × slots ÷ job",
+            "scaling.latency",
+        )
 
 
 @check("scaling-cpu", "The queue decides how many tasks there are")

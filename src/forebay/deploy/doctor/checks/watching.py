@@ -9,6 +9,7 @@ from forebay.deploy.doctor.facts import Alarm
 from forebay.deploy.doctor.finding import Found
 
 AGE = "ApproximateAgeOfOldestMessage"
+"""A fair queue has `…InQuietGroups` besides, which is what an alarm on waiting is best about."""
 DEPTH = "ApproximateNumberOfMessagesVisible"
 
 
@@ -86,5 +87,5 @@ def alarm_actions(case: Case) -> Iterator[Found]:
 
 def _on(case: Case, queue: str, metric: str) -> Iterator[Alarm]:
     for alarm in case.facts.alarms or ():
-        if (queue, metric) in alarm.metrics:
+        if any(name == queue and seen.startswith(metric) for name, seen in alarm.metrics):
             yield alarm
