@@ -191,7 +191,7 @@ def spot_interruptions(case: Case) -> Iterator[Found]:
             f"{service.place}.CapacityProviderStrategy",
             "AWS takes a Spot task away two minutes after a warning, protected or not, and its jobs begin anew: what "
             "they had done until then is done twice",
-            "make the jobs idempotent (docs/retries.md), let long ones checkpoint, or set spot.percent to 0",
+            "make jobs that can begin twice (idempotent), let long ones checkpoint, or set spot.percent to 0",
             "spot.percent",
         )
 
