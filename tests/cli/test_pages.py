@@ -49,7 +49,7 @@ OF_A_CLOUD = ("deploy", "diff", "delete", "env")
 """Verbs that look at AWS: moto's, which is empty for each command."""
 OF_A_LIVE_SERVICE = ("status", "logs", "scale", "exec")
 """Verbs that ask AWS about a service that runs."""
-OF_A_MANIFEST = ("package", *OF_A_CLOUD, *OF_A_LIVE_SERVICE)
+OF_A_MANIFEST = ("doctor", "package", *OF_A_CLOUD, *OF_A_LIVE_SERVICE)
 """Verbs that need one."""
 
 

@@ -100,7 +100,7 @@ def _cases(loaded: Loaded | None, template: Path | None, program: Worker | str, 
     cases = [case_of(loaded, planned, program)]
     if is_live and loaded is not None:
         from forebay.deploy.clients import Clients
-        from forebay.deploy.live.facts import live_facts
+        from forebay.deploy.deployed.facts import live_facts
 
         live = live_facts(loaded, Clients())
         cases.append(case_of(loaded, live, None if isinstance(program, str) else program, planned))

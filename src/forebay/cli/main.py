@@ -32,7 +32,7 @@ VERBS: dict[str, str] = {
     "diff": "show what `deploy` would change",
     "delete": "delete what `deploy` made, and keep queues that hold messages",
     "env": "list the environments and what runs in each",
-    "doctor": "show every setting with its value and source",
+    "doctor": "find settings that contradict each other or AWS",
     "package": "print the CloudFormation template of the manifest, or leave it in a folder",
     "status": "show a deployed service: tasks, queue, protection, alarms",
     "logs": "show what the tasks of a deployed service say",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from forebay.deploy.deployed.reading import Reading
 from forebay.deploy.doctor.facts import Role
-from forebay.deploy.live.reading import Reading
 from forebay.deploy.policies import Statement, statements
 
 

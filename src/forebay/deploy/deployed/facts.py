@@ -14,12 +14,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from forebay.deploy.deployed.network import network
+from forebay.deploy.deployed.reading import Reading
+from forebay.deploy.deployed.roles import role
 from forebay.deploy.doctor import attributes
 from forebay.deploy.doctor.facts import Alarm, Facts, LogGroup, Queue, Scaling, Service, Task
 from forebay.deploy.doctor.surroundings import alarm, policy
-from forebay.deploy.live.network import network
-from forebay.deploy.live.reading import Reading
-from forebay.deploy.live.roles import role
 from forebay.deploy.policies import statements
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from forebay.deploy.deployed.reading import Reading
 from forebay.deploy.doctor.attributes import members, texts
 from forebay.deploy.doctor.facts import Network
-from forebay.deploy.live.reading import Reading
 
 if TYPE_CHECKING:
     from forebay.deploy.template.intrinsics import Json
