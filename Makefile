@@ -38,6 +38,10 @@ setup-browser: ## A browser for the tests of the page (Debian's Chromium; instal
 setup-checkov: setup ## checkov in an environment of its own, for the tests of the templates
 	@scripts/setup-checkov
 
+.PHONY: setup-images
+setup-images: ## What the tests of the container image need: buildah and others of Debian, and a base (with apt-get, as root)
+	@scripts/setup-images
+
 .PHONY: run
 run: setup ## See it work: SQS, ECS, autoscaling and a worker on this machine, with a page
 	@$(BIN)/forebay local

@@ -182,7 +182,7 @@ def wait_for(look: Callable[[], T | None], what: str) -> T:
 
 
 class WorkerProcess:
-    """One `forebay run`, its lines as they come, and its end."""
+    """One `forebay run`, its lines as they come, and its end. `command`: another that comes to a worker in the end."""
 
     def __init__(
         self,
@@ -193,12 +193,10 @@ class WorkerProcess:
         folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
         log: str = "json",
+        command: Sequence[str] | None = None,
     ) -> None:
-        command = [str(Path(sys.executable).with_name("forebay")), "run", *([target] if target else [])]
-        for queue in queues:
-            command += ["--queue", queue]
         self.process = subprocess.Popen(
-            [*command, "--log", log, *arguments],
+            command or self._command(queues, arguments, target, log),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -216,6 +214,13 @@ class WorkerProcess:
         ]
         for reader in self._readers:
             reader.start()
+
+    @staticmethod
+    def _command(queues: Sequence[str], arguments: Sequence[str], target: str | None, log: str) -> list[str]:
+        command = [str(Path(sys.executable).with_name("forebay")), "run", *([target] if target else [])]
+        for queue in queues:
+            command += ["--queue", queue]
+        return [*command, "--log", log, *arguments]
 
     def _read_lines(self) -> None:
         assert self.process.stdout is not None
