@@ -101,7 +101,8 @@ def _trouble(manifest: Manifest, names: Names) -> list[Json]:
     watched = list(alarms.piece(manifest, names).resources)
     if not watched:
         return charts
-    shown = {"title": "Alarms", "alarms": [f"${{{alarm}.Arn}}" for alarm in watched]}
+    # By name, as `${Alarm.Arn}` is what moto, which knows no alarms in templates, cannot make up.
+    shown = {"title": "Alarms", "alarms": [f"{_ALARM_ARN}:${{{alarm}}}" for alarm in watched]}
     return [*charts, {"type": "alarm", "properties": shown}]
 
 
@@ -125,6 +126,7 @@ def _of_log(title: str, names: Names, wanted: str, told: str, view: str) -> Json
 
 
 _REGION = "${AWS::Region}"
+_ALARM_ARN = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm"
 
 
 def _of_queue(title: str, queue: str, metrics: dict[str, str], statistic: str) -> Json:
