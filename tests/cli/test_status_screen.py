@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 from tests.cli.pacing import NOW, VirtualPace
 
-from forebay.cli.plain import as_json
-from forebay.cli.shapes import ago, bar, clean, columns, span
+from forebay.cli.cost_lines import cost_lines
+from forebay.cli.plain import plain
+from forebay.cli.shapes import ago, bar, columns, span
 from forebay.cli.status import follow
 from forebay.cli.status_screen import screen
 from forebay.deploy.live.values import (
@@ -31,6 +33,7 @@ from forebay.deploy.live.values import (
     Unread,
 )
 from forebay.deploy.live.where import Where
+from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.rollout import Deployment, StopGroup
 from forebay.errors import DeployError
 
@@ -220,11 +223,11 @@ def test_of_many_tasks_the_first_are_shown_and_the_others_counted() -> None:
     lines = screen(replace(AT_REST, tasks=Tasks(tasks, ())))
 
     assert "  and 280 more: --json has them all" in lines
-    assert len(json.loads(as_json(replace(AT_REST, tasks=Tasks(tasks, ()))))["tasks"]["alive"]) == 300
+    assert len(plain(replace(AT_REST, tasks=Tasks(tasks, ())))["tasks"]["alive"]) == 300
 
 
 def test_json_has_instants_in_utc_and_reasons_for_what_is_missing() -> None:
-    found: dict[str, Any] = json.loads(as_json(replace(AT_REST, alarms=DENIED)))
+    found: dict[str, Any] = json.loads(json.dumps(plain(replace(AT_REST, alarms=DENIED))))
 
     assert found["read_utc"] == "2026-11-28T12:00:00.000Z"
     assert found["alarms"] == {"unread": DENIED.reason}
@@ -264,7 +267,20 @@ def test_what_has_not_been_is_a_dash_and_what_has_just_been_says_so() -> None:
 
 
 def test_text_of_aws_cannot_move_the_cursor() -> None:
-    assert clean("a\x1b[2J\nb") == "a [2J b"
+    group = StopGroup("a\x1b[2J\nb", 1, ("aaaa",), None)
+
+    assert "  1 × a [2J b (aaaa)" in screen(replace(AT_REST, tasks=Tasks((), (group,))))
+
+
+def test_cost_is_told_a_line_for_each_thing_with_a_range_where_the_service_is_scaled() -> None:
+    manifest = Manifest.model_validate({"name": "shop", "run": {"slots": 5}, "scaling": {"min": 1, "max": 4}})
+
+    heading, *lines, summary = [line for line in cost_lines(manifest) if line]
+
+    assert heading == "Cost a month, USD"
+    [fargate] = [line for line in lines if line.startswith("  Fargate")]
+    assert re.fullmatch(r"  Fargate, x86_64 +9\.01 to 36\.04", fargate)
+    assert summary.startswith("  About ")
 
 
 def test_rows_of_different_lengths_make_a_table() -> None:

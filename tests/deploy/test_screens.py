@@ -9,7 +9,7 @@ import pytest
 from tests.deploy.screens import FOLDER, SCREENS, drawn_at, failed, first, on_terminal
 
 from forebay.cli.progress_lines import Line, clean, resource_line
-from forebay.cli.screen import bar, columns
+from forebay.cli.screen import columns
 from forebay.deploy.progress import Row
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
@@ -82,11 +82,3 @@ def test_a_table_is_as_wide_as_its_cells() -> None:
         "0506b170  RUNNING",
         "x         PENDING",
     ]
-
-
-@pytest.mark.parametrize(
-    ("done", "of", "shown"),
-    [(1, 1, "██████████"), (1, 2, "█████░░░░░"), (0, 3, "░░░░░░░░░░"), (0, 0, "░░░░░░░░░░"), (5, 3, "██████████")],
-)
-def test_a_bar_shows_how_many_of_ten_blocks_are_full(done: int, of: int, shown: str) -> None:
-    assert bar(done, of) == shown

@@ -8,7 +8,6 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -35,8 +34,3 @@ def plain(value: object) -> Any:
             return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         case _:
             raise AssertionError(f"{type(value).__name__} has no form in JSON")
-
-
-def as_json(value: object) -> str:
-    """Return the value as one line of JSON."""
-    return json.dumps(plain(value), ensure_ascii=False)

@@ -53,6 +53,7 @@ def scale(
         raise SettingsError("--pause and --resume exclude each other: give one of them")
     if count is None and not pause and not resume:
         raise SettingsError("say how many tasks, such as `forebay scale 3`; or --pause or --resume the scaling")
+    console.steady()
     about = subject(environment, manifest, cluster, service)
     made = clients()
     bounds = _bounds(made, about)
@@ -200,7 +201,6 @@ class Lines:
 
     def __init__(self) -> None:
         self._last = ""
-        console.steady()
 
     def show(self, line: str) -> None:
         if line != self._last:

@@ -170,9 +170,3 @@ def columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Line
     widths = [max(len(line[number]) for line in table) for number in range(len(headings))]
     texts = ["  ".join(f"{cell:<{size}}" for cell, size in zip(line, widths, strict=True)).rstrip() for line in table]
     return [Line(text, "bold" if number == 0 else "plain") for number, text in enumerate(texts)]
-
-
-def bar(done: int, of: int, *, blocks: int = 10) -> str:
-    """Return the article's bar: so many of the blocks are full."""
-    filled = min(blocks, blocks * done // of) if of > 0 else 0
-    return "█" * filled + "░" * (blocks - filled)

@@ -67,8 +67,3 @@ def plural(count: int, noun: str) -> str:
 def instant(at_utc: datetime) -> str:
     """Return the time of day in UTC, such as `14:20:05Z`."""
     return f"{at_utc:%H:%M:%S}Z"
-
-
-def clean(text: str) -> str:
-    """Return the text on one line and without control characters."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

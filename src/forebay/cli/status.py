@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -51,6 +52,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a deployed service: tasks, deployments, queue, protection, stopped tasks, scaling, alarms and cost."""
+    console.steady()
     about = subject(environment, manifest, cluster, service, queue=queue)
     pace = RealPace()
     look = _look(about, pace)
@@ -58,7 +60,6 @@ def status(
         for line in _lines(look(), about, as_json=as_json):
             console.tell(line)
     elif as_json or not platform.is_terminal(sys.stdout):
-        console.steady()
         follow(look, lambda seen: _tell(_lines(seen, about, as_json=as_json)), pace)
     else:
         _watch_on_terminal(look, about, pace)
@@ -72,12 +73,16 @@ def _look(about: Subject, pace: Pace) -> Callable[[], Status]:
 
 
 def _lines(seen: Status, about: Subject, *, as_json: bool) -> list[str]:
-    from forebay.cli.plain import as_json as rendered
+    from forebay.cli.cost_lines import cost_lines
+    from forebay.cli.plain import plain
     from forebay.cli.status_screen import screen
+    from forebay.deploy.cost import estimate
 
     if as_json:
-        return [rendered(seen)]
-    return [f"Found service {about.where.title}", *screen(seen)]
+        cost = None if about.manifest is None else plain(estimate(about.manifest))
+        return [json.dumps({**plain(seen), "cost": cost}, ensure_ascii=False)]
+    cost_told = [] if about.manifest is None else ["", *cost_lines(about.manifest)]
+    return [f"Found service {about.where.title}", *screen(seen), *cost_told]
 
 
 def _tell(lines: Sequence[str]) -> None:
