@@ -22,7 +22,7 @@ from forebay import Worker
 from forebay.api.job_options import DefaultSettings, JobSettings
 from forebay.api.project_file import parse
 from forebay.cli.machine import Machine
-from forebay.cli.main import VERBS
+from forebay.cli.main import MODULES, VERBS
 from forebay.cli.resolve import SETTINGS, Given, resolve
 from forebay.clock import SystemClock
 from forebay.observability.health import HealthState
@@ -45,6 +45,7 @@ async def thumbnail(key: str) -> None: ...
 """
 
 MANIFEST = "name: shop\nhandler: shop:worker\n"
+COPILOT = "name: shop\ntype: Worker Service\nimage: {build: Dockerfile}\n"
 OF_A_CLOUD = ("deploy", "diff", "delete", "env")
 """Verbs that look at AWS: moto's, which is empty for each command."""
 OF_A_LIVE_SERVICE = ("status", "logs", "scale", "exec")
@@ -81,6 +82,8 @@ def test_a_command_of_the_page_does_what_it_says(
         (tmp_path / "forebay.yml").write_text(MANIFEST)
     if verb in OF_A_CLOUD:
         moto_server.reset()
+    (tmp_path / "copilot" / "shop").mkdir(parents=True)
+    (tmp_path / "copilot" / "shop" / "manifest.yml").write_text(COPILOT)
     clock = SystemClock()
     health = HealthServer(HealthState(clock.now() + 3_600.0), clock, "127.0.0.1", 0, look_s=0.01)
     line = command.replace("127.0.0.1:8080", "{}:{}".format(*health.address))
@@ -117,7 +120,7 @@ def test_the_page_has_a_section_and_a_command_for_each_verb() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_page_lists_exactly_the_options_of_a_verb(verb: str) -> None:
-    app: typer.Typer = import_module(f"forebay.cli.{verb}").app
+    app: typer.Typer = import_module(f"forebay.cli.{MODULES.get(verb, verb)}").app
     command = get_command(app)
     commands = [command, *getattr(command, "commands", {}).values()]
     options = {
@@ -133,7 +136,7 @@ def test_the_page_lists_exactly_the_options_of_a_verb(verb: str) -> None:
         for row in re.findall(r"^\| (`--[^|]*)", section(verb), flags=re.M)
         for name in re.findall(r"--[\w-]+", row)
     }
-    assert listed - {"--stay"} == options
+    assert listed - {"--stay", "--no-deploy"} == options
 
 
 def test_the_settings_page_lists_exactly_the_settings_with_their_variables() -> None:

@@ -43,6 +43,10 @@ class Terminal:
             except OSError as error:  # How Linux says that the other side has gone.
                 raise AssertionError(f"{part!r} was never shown:\n{self.shown}") from error
 
+    def type(self, text: str) -> None:
+        """Write as a person does at the keyboard."""
+        os.write(self._leader, text.encode())
+
     def insist(self, number: signal.Signals) -> int:
         """Send the signal until the process has gone; return its exit status."""
         until = monotonic() + PATIENCE_S

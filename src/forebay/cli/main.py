@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import typer
 
 VERBS: dict[str, str] = {
+    "init": "begin a service: write its forebay.yml and its image's Dockerfile",
+    "import": "make a forebay.yml of a Worker Service of AWS Copilot",
     "run": "work one or several queues",
     "local": "try it all on this machine: SQS, ECS, autoscaling, your worker, and a page",
     "send": "put jobs on a queue",
