@@ -77,6 +77,16 @@ def test_what_stays_when_the_stack_goes_is_said() -> None:
     assert "Everything goes, with all messages that wait." in _files("spot")["README.md"]
 
 
+def test_a_template_that_is_too_large_for_one_call_goes_through_a_bucket() -> None:
+    whole = template("tiny")
+    whole["Resources"] |= {f"Queue{number}": whole["Resources"]["Queue"] for number in range(200)}
+
+    page = files(loaded("tiny"), whole)["README.md"]
+
+    assert "--s3-bucket BUCKET" in page
+    assert "--s3-bucket" not in _files("tiny")["README.md"]
+
+
 def _filled(entries: list[dict[str, str]], known: dict[str, str]) -> list[dict[str, str]]:
     return [{**entry, "ParameterValue": known.get(entry["ParameterKey"], entry["ParameterValue"])} for entry in entries]
 

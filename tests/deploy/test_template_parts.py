@@ -10,13 +10,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.deploy.golden import NAMES as GOLDEN_NAMES
+from tests.deploy.golden import loaded
+from tests.deploy.golden import template as golden_template
 
+from forebay.cli.machine import Machine
+from forebay.cli.resolve import Given, resolve
 from forebay.deploy.manifest.model import Manifest, Spot
 from forebay.deploy.names import Names
 from forebay.deploy.template import contract
 from forebay.deploy.template.build import build
 from forebay.deploy.template.endpoints import services
 from forebay.deploy.template.intrinsics import Json, Piece, joined
+from forebay.deploy.template.resolving import resolved
 from forebay.deploy.template.service import strategy
 from forebay.deploy.template.task import drain_s, variables
 
@@ -162,6 +168,32 @@ def test_the_container_has_the_settings_of_run_and_the_variables_as_people_write
 
 def test_the_drain_of_the_template_is_one_that_the_worker_reads() -> None:
     assert float(variables(manifest(stop_timeout=10), {})["FOREBAY_DRAIN"]) == pytest.approx(6.7)
+
+
+@pytest.mark.parametrize("name", GOLDEN_NAMES)
+def test_a_worker_takes_what_its_container_is_told(name: str) -> None:
+    """The environment of each template, read as `forebay run` reads it in a container on ECS."""
+    resources = resolved(golden_template(name))
+    (container,) = resources[contract.TASK_DEFINITION].properties["ContainerDefinitions"]
+    environment = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
+    on_ecs = {**environment, "ECS_AGENT_URI": "http://169.254.170.2/api/1"}
+
+    options = resolve(Given({}, (), on_ecs, {}, {}), Machine(cores=1, memory_limit_bytes=None, any_blocking=False))
+
+    asked, names = loaded(name).manifest, loaded(name).names
+    assert [queue.rpartition("/")[2] for queue in options.queues] == [names.queue]
+    assert (options.dead_letter or "").rpartition("/")[2] == names.dead_letter_queue
+    assert options.health == ("127.0.0.1", 8080)
+    assert options.settings.log == "json"
+    assert options.settings.drain_s <= asked.stop_timeout - 10
+    assert {name for name, place in options.sources.items() if place != "default"} == {
+        "queue",
+        "dead-letter",
+        "health",
+        "log",
+        "drain",
+        *(key.replace("_", "-") for key in asked.run.model_dump(exclude_none=True)),
+    }
 
 
 @pytest.mark.parametrize(
