@@ -16,7 +16,7 @@ import typer
 from forebay.cli.asking import Asking
 from forebay.cli.progress_lines import Line, change_lines
 from forebay.cli.screen import Screen
-from forebay.errors import DeployError
+from forebay.errors import DeployError, ManifestError
 
 if TYPE_CHECKING:
     from forebay.deploy.clients import Clients
@@ -55,6 +55,7 @@ class Deployment:
 
     def _run(self, *, image: str | None, shows_difference: bool, waits: bool) -> None:
         deployments = self._deployments
+        self._refuse_contradictions()
         deployed = self._standing()
         template = deployments.template()
         surroundings = deployments.surroundings(template)
@@ -72,6 +73,21 @@ class Deployment:
             self._screen.say(Line("Nothing was changed."))
             raise typer.Exit(1)
         self._start(proposal, template, deployed, waits=waits)
+
+    def _refuse_contradictions(self) -> None:
+        """Raise `ManifestError` for what cannot work, whatever AWS says."""
+        from forebay.cli.examining import errors
+
+        found = errors(self._loaded)
+        for one in found:
+            self._screen.say(
+                Line(f"✘ {one.title}: {one.value} ({one.written or one.place})", "bad"),
+                Line(f"  {one.why}"),
+                Line(f"  → {one.remedy}", "bold"),
+            )
+        if found:
+            count = "1 contradiction" if len(found) == 1 else f"{len(found)} contradictions"
+            raise ManifestError(f"{self._loaded.file}: {count} must go first; `forebay doctor` explains them")
 
     def _standing(self) -> Deployed:
         """Return what is there, when a deployment can begin from it."""
@@ -124,9 +140,12 @@ class Deployment:
         return self._asking.confirmed("Deploy these changes?") if shows_difference else True
 
     def _start(self, proposal: Proposal, template: Json, deployed: Deployed, *, waits: bool) -> None:
+        from forebay.deploy.cost import summary
+
         act = "CREATE" if proposal.is_first else "UPDATE"
         self._has_begun = True
         mark = self._deployments.carry_out(proposal)
+        self._screen.say(Line(summary(self._loaded.manifest), "faint"))
         self._screen.event("started", stack=self._names.stack, stack_id=proposal.stack_id)
         if not waits:
             self._screen.say(Line(f"The deployment of {self._where()} has begun; {self._again()} follows it"))
