@@ -71,7 +71,7 @@ def test_a_first_deployment_makes_queue_cluster_and_service(
     assert service.get("desiredCount") == 1
     assert clients.sqs.get_queue_url(QueueName="thumbnails-test")["QueueUrl"]
     task = clients.ecs.describe_task_definition(taskDefinition="thumbnails-test")["taskDefinition"]
-    assert task.get("containerDefinitions", [{}])[0].get("image") == IMAGE
+    assert task["containerDefinitions"][0]["image"] == IMAGE
 
 
 def test_deploying_the_same_again_changes_nothing(forebay: Forebay, folder: Path, moto_cloud: MotoCloud) -> None:
