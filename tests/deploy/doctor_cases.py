@@ -52,7 +52,8 @@ def _pair(check: str, one: Json) -> Pair:
 def cases(situation: Json) -> tuple[Loaded, list[Case]]:
     """Return what there is to examine in this situation."""
     manifest = {**BASE, **situation.get("manifest", {})}
-    loaded = parsed(yaml.safe_dump(manifest, sort_keys=False).encode(), file="forebay.yml", folder=Path.cwd())
+    written = str(yaml.safe_dump(manifest, sort_keys=False))  # pyright: ignore[reportUnknownMemberType]
+    loaded = parsed(written.encode(), file="forebay.yml", folder=Path.cwd())
     template = patched(build(loaded.manifest, loaded.names), situation.get("template", {}))
     planned = facts(template)
     program = worker(situation["jobs"]) if "jobs" in situation else program_of(loaded, None)
@@ -94,7 +95,7 @@ def patched(template: Json, changes: Json) -> Json:
             continue
         place: Any = changed["Resources"][name]["Properties"]
         for part in rest[:-1]:
-            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+            place = _within(place, part)
         _set(place, rest[-1], value)
     return changed
 
@@ -107,3 +108,7 @@ def _set(place: Any, part: str, value: object) -> None:
         del place[part]
     else:
         place[part] = value
+
+
+def _within(place: Any, part: str) -> Any:
+    return place[int(part)] if isinstance(place, list) else place.setdefault(part, {})  # pyright: ignore

@@ -39,6 +39,9 @@ def deploy(
     diff: Annotated[bool, typer.Option("--diff", help="Show what would change, and ask before it is done.")] = False,
     yes: Yes = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the deployment and leave.")] = False,
+    no_doctor: Annotated[
+        bool, typer.Option("--no-doctor", help="Deploy though `forebay doctor` finds errors.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Deploy the worker and its queue: build and push the image, change the stack, wait until the service is steady."""
@@ -47,6 +50,10 @@ def deploy(
     from forebay.deploy.trouble import explained
 
     loaded = project(env, manifest)
+    if not no_doctor:
+        from forebay.cli.examining import insist
+
+        insist(loaded)
     screen = screen_for(as_json=as_json)
     with explained("connecting to AWS"):
         clients = Clients()

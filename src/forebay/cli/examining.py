@@ -26,7 +26,7 @@ from forebay.deploy.doctor.finding import Finding, Severity
 from forebay.deploy.doctor.from_template import facts
 from forebay.deploy.doctor.work import Job, Worker
 from forebay.deploy.template.build import build
-from forebay.errors import ForebayError, TargetError
+from forebay.errors import ForebayError, ManifestError, TargetError
 from forebay.worker.rooms import slots_least
 
 if TYPE_CHECKING:
@@ -46,6 +46,16 @@ def errors(loaded: Loaded) -> list[Finding]:
     planned = facts(build(loaded.manifest, loaded.names))
     found = findings(loaded, [case_of(loaded, planned, None)])
     return [finding for finding in found if finding.severity is Severity.ERROR]
+
+
+def insist(loaded: Loaded) -> None:
+    """Return when nothing is known that would not work. Raises `ManifestError` that tells each such thing."""
+    from forebay.cli.finding_lines import refusal
+
+    if found := errors(loaded):
+        raise ManifestError(
+            f"this would not work, says `forebay doctor` (--no-doctor deploys it all the same):\n{refusal(found)}"
+        )
 
 
 def findings(loaded: Loaded | None, cases: list[Case]) -> tuple[Finding, ...]:
