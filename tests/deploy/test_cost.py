@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.deploy.golden import NAMES, loaded, template
 
-from forebay.deploy import cost
+from forebay.deploy import cost, prices
 from forebay.deploy.manifest.model import Manifest
 from forebay.observability.lines import json_line
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cost.md"
 SCALED = {"scaling": {"min": 0, "max": 20}, "run": {"slots": 4}}
 
 
@@ -161,9 +163,38 @@ def test_what_costs_money_by_the_month_in_a_template_has_a_line(name: str) -> No
 
 
 def test_the_price_file_says_when_and_where_and_that_it_is_to_be_verified() -> None:
-    prices = json.loads(resources.files("forebay.deploy").joinpath("prices.json").read_text(encoding="utf-8"))
+    said = json.loads(resources.files("forebay.deploy").joinpath("prices.json").read_text(encoding="utf-8"))
 
-    assert datetime.strptime(prices["as_of"], "%Y-%m").replace(tzinfo=UTC).year >= 2026
-    assert prices["region"] == "us-east-1"
-    assert "Verify" in prices["source"]
-    assert all(usd > 0 for usd in prices["usd"].values())
+    assert datetime.strptime(said["as_of"], "%Y-%m").replace(tzinfo=UTC).year >= 2026
+    assert said["region"] == "us-east-1"
+    assert "Verify" in said["source"]
+    assert all(usd > 0 for usd in said["usd"].values())
+
+
+def as_table(name: str) -> str:
+    """The lines of a manifest as docs/cost.md shows them."""
+    found = cost.estimate(loaded(name).manifest)
+    rows = [(line.what, _usd(line.usd_month, line.usd_month_most), line.how) for line in found]
+    rows.append(("**together**", f"**{_usd(*cost.total(found))}**", ""))
+    head = ["| what | USD a month | computed as |", "|---|---|---|"]
+    return "\n".join([*head, *(f"| {what} | {usd} | {how} |" for what, usd, how in rows)])
+
+
+def _usd(least: float, most: float) -> str:
+    return f"{least:,.2f}" if round(least, 2) == round(most, 2) else f"{least:,.2f} to {most:,.2f}"
+
+
+@pytest.mark.parametrize("name", ["tiny", "scaled", "new_nat"])
+def test_the_page_shows_what_is_computed(name: str) -> None:
+    shown = as_table(name)
+
+    print(shown)
+    assert shown in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_says_when_and_where_the_prices_are_from() -> None:
+    region, as_of = prices.said().split(", ")
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert region in page
+    assert as_of in page
