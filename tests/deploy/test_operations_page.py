@@ -1,4 +1,4 @@
-"""docs/operations.md has a section for each alarm, with the alarm's own words."""
+"""The page docs/operations.md has a section for each alarm, with the alarm's own words."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ parameter against AWS's own model, and moto keeps what it was given: so a proper
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.deploy.golden import loaded, template
@@ -204,18 +204,18 @@ ENDED: Json = {
 }
 
 
-@pytest.mark.parametrize(
-    ("detail", "is_told"),
-    [
-        ({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 137}]}, True),
-        ({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 0}]}, False),
-        ({"stopCode": "TaskFailedToStart", "containers": [{}]}, True),
-        ({"stopCode": "ServiceSchedulerInitiated", "containers": [{"exitCode": 0}]}, False),
-        ({"stopCode": "SpotInterruption", "containers": [{"exitCode": 143}]}, False),
-        ({"stopCode": "TaskFailedToStart", "containers": [{}], "group": "service:other"}, False),
-        ({"stopCode": "TaskFailedToStart", "containers": [{}], "lastStatus": "DEPROVISIONING"}, False),
-    ],
-)
+ENDS: list[tuple[Json, bool]] = [
+    ({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 137}]}, True),
+    ({"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 0}]}, False),
+    ({"stopCode": "TaskFailedToStart", "containers": [{}]}, True),
+    ({"stopCode": "ServiceSchedulerInitiated", "containers": [{"exitCode": 0}]}, False),
+    ({"stopCode": "SpotInterruption", "containers": [{"exitCode": 143}]}, False),
+    ({"stopCode": "TaskFailedToStart", "containers": [{}], "group": "service:other"}, False),
+    ({"stopCode": "TaskFailedToStart", "containers": [{}], "lastStatus": "DEPROVISIONING"}, False),
+]
+
+
+@pytest.mark.parametrize(("detail", "is_told"), ENDS)
 def test_a_task_is_told_of_when_it_ends_badly_by_itself(detail: Json, is_told: bool) -> None:
     rule = resources("everything", "AWS::Events::Rule")["TaskFailedRule"]
     event = {**ENDED, "detail": {**ENDED["detail"], **detail}}
@@ -230,9 +230,10 @@ def matches(pattern: Json, event: Json) -> bool:
             if not any(matches(one, event) for one in wanted):
                 return False
         elif isinstance(wanted, dict):
-            inner = event.get(key)
+            inner: Any = event.get(key)
             # An array of objects matches when one of them does.
-            if not any(matches(wanted, one) for one in (inner if isinstance(inner, list) else [inner or {}])):
+            inners = cast("list[Json]", inner if isinstance(inner, list) else [inner or {}])
+            if not any(matches(cast("Json", wanted), one) for one in inners):
                 return False
         elif not any(_is(one, event.get(key)) for one in wanted):
             return False
