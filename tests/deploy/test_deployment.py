@@ -13,6 +13,7 @@ from tests.deploy.scripted_aws import STACK_ID, ScriptedService, ScriptedStack, 
 
 from forebay.cli.deployment import Deployment
 from forebay.cli.screen import PlainScreen
+from forebay.cli.wanted_image import WantedImage
 from forebay.clock import VirtualClock
 from forebay.deploy.deploying import Deployments
 from forebay.deploy.manifest.loading import Loaded, load
@@ -83,7 +84,7 @@ def deploy(
     clients = cast("Any", SimpleNamespace(cloudformation=stack, ecs=service or ScriptedService(stack.clock), ecr=None))
     deployments = Deployments(loaded, clients, clock=stack.clock, pause=stack.pause)
     run = Deployment(loaded, clients, deployments, PlainScreen(), answers or Answers())
-    run.run(image=IMAGE, shows_difference=shows_difference, waits=waits)
+    run.run(image=WantedImage(named=IMAGE), shows_difference=shows_difference, waits=waits)
 
 
 def cloud(

@@ -11,6 +11,7 @@ import pytest
 from tests.deploy.moto_server import MotoCloud
 from tests.deploy.stand_in_engines import DIGEST, StandIns
 
+from forebay.cli.wanted_image import WantedImage
 from forebay.deploy.clients import Clients
 from forebay.deploy.image import commands
 from forebay.deploy.image.building import build_and_push
@@ -18,7 +19,7 @@ from forebay.deploy.image.engines import Engine, find, is_on_this_machine
 from forebay.deploy.image.recipe import recipe, tag
 from forebay.deploy.manifest.loading import Loaded
 from forebay.deploy.manifest.model import Manifest
-from forebay.errors import DeployError
+from forebay.errors import DeployError, SettingsError
 
 NO_DAEMON = {"version": (1, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")}
 
@@ -306,3 +307,12 @@ class TestCommands:
 
         with pytest.raises(ProcessLookupError):
             os.kill(int(mark.read_text()), 0)
+
+
+class TestWhatTheCommandsOptionsSay:
+    """`forebay deploy` with --image, --registry and --rebuild."""
+
+    @pytest.mark.parametrize("more", [{"registry": "ghcr.io/shop/thumbnails"}, {"is_built_again": True}])
+    def test_an_image_that_is_named_cannot_be_built_too(self, more: dict[str, Any]) -> None:
+        with pytest.raises(SettingsError, match=r"--image names what exists.*leave --registry and --rebuild out"):
+            WantedImage(named="ghcr.io/shop/thumbnails:1", **more)

@@ -11,6 +11,7 @@ from forebay.cli.asking import Terminal
 from forebay.cli.deployment import Deployment
 from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, project
 from forebay.cli.screen import screen_for
+from forebay.cli.wanted_image import WantedImage
 from forebay.clock import SystemClock
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -36,6 +37,20 @@ def deploy(
     image: Annotated[
         str | None, typer.Option("--image", metavar="URI", help="Deploy this image instead of building one.")
     ] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(
+            "--registry",
+            metavar="HOST/PATH",
+            envvar="FOREBAY_REGISTRY",
+            show_default=False,
+            help="Push the image there. [a repository of the account's ECR]",
+        ),
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Build the image anew from a newly looked up base, though it exists.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every line of the build.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what would change, and ask before it is done.")] = False,
     yes: Yes = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the deployment and leave.")] = False,
@@ -49,6 +64,7 @@ def deploy(
     from forebay.deploy.deploying import Deployments
     from forebay.deploy.trouble import explained
 
+    wanted = WantedImage(named=image, registry=registry, is_built_again=rebuild, is_loud=verbose)
     loaded = project(env, manifest)
     if not no_doctor:
         from forebay.cli.examining import insist
@@ -59,4 +75,4 @@ def deploy(
         clients = Clients()
     deployments = Deployments(loaded, clients, clock=SystemClock(), pause=time.sleep)
     run = Deployment(loaded, clients, deployments, screen, Terminal(yes=yes))
-    run.run(image=image, shows_difference=diff, waits=not no_wait)
+    run.run(image=wanted, shows_difference=diff, waits=not no_wait)

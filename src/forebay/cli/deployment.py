@@ -16,6 +16,7 @@ import typer
 from forebay.cli.asking import Asking
 from forebay.cli.progress_lines import Line, change_lines
 from forebay.cli.screen import Screen
+from forebay.cli.wanted_image import WantedImage
 from forebay.errors import DeployError, ManifestError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Deployment:
         self._has_begun = False
         """Whether AWS works on it, or may do so."""
 
-    def run(self, *, image: str | None, shows_difference: bool, waits: bool) -> None:
+    def run(self, *, image: WantedImage, shows_difference: bool, waits: bool) -> None:
         """Deploy. Raises `DeployError` when it fails, and `typer.Exit` when the user leaves or says no."""
         try:
             self._run(image=image, shows_difference=shows_difference, waits=waits)
@@ -53,7 +54,7 @@ class Deployment:
             self._screen.say(Line(goes_on if self._has_begun else "Nothing was changed."))
             raise typer.Exit(INTERRUPTED) from None
 
-    def _run(self, *, image: str | None, shows_difference: bool, waits: bool) -> None:
+    def _run(self, *, image: WantedImage, shows_difference: bool, waits: bool) -> None:
         deployments = self._deployments
         self._refuse_contradictions()
         deployed = self._standing()
@@ -101,21 +102,8 @@ class Deployment:
             deployed = self._deployments.look()
         return deployed
 
-    def _image(self, given: str | None) -> str:
-        """Return the image to deploy, built if nobody names one."""
-        from forebay.deploy.image.building import build_and_push
-        from forebay.deploy.image_choice import resolved
-
-        named, place = given, "--image"
-        if named is None:
-            named, place = self._loaded.manifest.image.location, self._loaded.place("image.location")
-        if named is None:
-            uri = build_and_push(self._loaded, self._clients, say=lambda line: self._screen.say(Line(line)))
-        else:
-            chosen = resolved(named, self._clients.ecr, place=place)
-            uri = chosen.uri
-            if chosen.note:
-                self._screen.say(Line(chosen.note))
+    def _image(self, wanted: WantedImage) -> str:
+        uri = wanted.found(self._loaded, self._clients, self._screen)
         self._screen.event("image", image=uri)
         return uri
 
