@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from forebay.deploy.image import registry
 from forebay.deploy.image.dockerfile import USER_ID, dockerfile, dockerignore
 from forebay.deploy.image.requirements import Listed, Locked, Packaged, Requirements, Unsaid, found
+from forebay.deploy.template import task
 from forebay.errors import ManifestError
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "image.md"
 
 EVERY = [Locked("requirements.lock"), Listed("requirements.txt"), Packaged(), Unsaid("forebay==1.2.3")]
 
@@ -126,3 +130,21 @@ class TestWhereAProjectNamesItsPackages:
 
         with pytest.raises(ManifestError, match=r"pyproject\.toml is no TOML"):
             found(tmp_path)
+
+
+class TestThePage:
+    """docs/image.md says what the code does."""
+
+    def test_it_shows_the_dockerfile_of_a_project_with_a_lock(self) -> None:
+        (shown,) = re.findall(r"```dockerfile\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+        assert shown == dockerfile("thumbnails", Locked("requirements.lock"))
+
+    def test_it_names_what_the_lifecycle_keeps(self) -> None:
+        row = f"{registry.UNTAGGED_DAYS} days; of images with uncommitted changes {registry.KEPT_DIRTY_IMAGES} are kept"
+
+        assert f"{row}, of all {registry.KEPT_IMAGES} |" in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_task_definition_names_the_same_user_as_the_image() -> None:
+    assert f"{USER_ID}:{USER_ID}" == task.USER
