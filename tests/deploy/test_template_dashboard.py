@@ -17,6 +17,9 @@ from forebay.deploy.template.intrinsics import Json
 from forebay.observability.events import CATALOGUE
 
 
+PSEUDO = ("AWS::Region", "AWS::Partition", "AWS::AccountId")
+
+
 def widgets(shop: Manifest, names: Names) -> list[Json]:
     body: str = dashboard.piece(shop, names).resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     found: list[Json] = json.loads(body)["widgets"]
@@ -47,7 +50,7 @@ def test_what_cloudformation_fills_in_is_in_the_template(name: str) -> None:
     body = whole["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
 
     for place in re.findall(r"\$\{([^}]*)\}", body):
-        assert place == "AWS::Region" or place.removesuffix(".Arn") in whole["Resources"], place
+        assert place in PSEUDO or place in whole["Resources"], place
 
 
 def test_the_charts_of_the_log_ask_for_fields_that_the_log_has() -> None:
