@@ -121,3 +121,34 @@ def test_moto_makes_a_stack_of_the_ejected_files(moto_cloud: MotoCloud, name: st
     redrive = clients.sqs.get_queue_attributes(QueueUrl=outputs["QueueUrl"], AttributeNames=["RedrivePolicy"])
     assert json.loads(redrive["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"].endswith(names.dead_letter_queue)
     assert not set(UNKNOWN.values()) & {entry["ParameterValue"] for entry in parameters}
+
+
+@pytest.mark.filterwarnings("ignore:Tried to parse AWS.*not supported by moto:UserWarning")
+def test_what_moto_makes_is_what_the_template_says(moto_cloud: MotoCloud) -> None:
+    """Names and types of properties that AWS would not know are dropped without a word on the way here."""
+    clients, names, manifest = moto_cloud.clients(), loaded("fifo_kms").names, loaded("fifo_kms").manifest
+    values = {"Image": f"image@sha256:{'0' * 64}", "VpcId": "vpc-1", "SubnetIds": "subnet-1"}
+
+    clients.cloudformation.create_stack(
+        StackName=names.stack,
+        TemplateBody=_files("fifo_kms")["template.yml"],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+
+    url = clients.sqs.get_queue_url(QueueName=names.queue)["QueueUrl"]
+    dead = clients.sqs.get_queue_url(QueueName=names.dead_letter_queue)["QueueUrl"]
+    queue = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    dead_letters = clients.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]
+    assert {name: queue[name] for name in ("FifoQueue", "ContentBasedDeduplication")} == {
+        "FifoQueue": "true",
+        "ContentBasedDeduplication": "true",
+    }
+    assert (queue["MessageRetentionPeriod"], dead_letters["MessageRetentionPeriod"]) == ("1209600", "1209600")
+    assert (queue["VisibilityTimeout"], queue["ReceiveMessageWaitTimeSeconds"]) == ("60", "20")
+    assert json.loads(queue["RedrivePolicy"]) == {
+        "deadLetterTargetArn": dead_letters["QueueArn"],
+        "maxReceiveCount": manifest.queue.max_receive_count,
+    }
+    (service,) = clients.ecs.describe_services(cluster=names.cluster, services=[names.service])["services"]
+    assert service["desiredCount"] == 1

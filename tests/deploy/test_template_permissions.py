@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,12 +186,32 @@ def test_a_worker_may_do_all_that_it_does(recorded: Recorded) -> None:
 def test_a_worker_may_do_nothing_that_it_does_not_do(recorded: Recorded) -> None:
     role = task_role("tiny")
 
-    allowed = {
-        (action, resource) for statement in role for action in statement.actions for resource in statement.resources
-    }
+    allowed = _calls(role)
 
     patterns = {(action, resource.replace("/0a1b2c", "/*")) for action, resource in recorded.calls}
     assert allowed == patterns
+
+
+def test_the_security_page_and_the_template_grant_the_same() -> None:
+    """The page's statement is for a queue given by URL and jobs that are not sent again; its text has the rest."""
+    page = (Path(__file__).resolve().parents[2] / "SECURITY.md").read_text(encoding="utf-8")
+    block = re.search(r"```json\n(.+?)```", page, re.DOTALL)
+    assert block is not None
+    of_page = {_plain(call) for call in _calls(statements(json.loads(block[1])))}
+
+    of_template = {_plain(call) for call in _calls(task_role("tiny"))}
+
+    assert of_template - of_page == {("sqs:SendMessage", "queue"), ("sqs:GetQueueUrl", "queue")}
+    assert of_page <= of_template
+
+
+def _calls(policy: tuple[Statement, ...]) -> set[tuple[str, str]]:
+    return {(action, resource) for one in policy for action in one.actions for resource in one.resources}
+
+
+def _plain(call: tuple[str, str]) -> tuple[str, str]:
+    action, resource = call
+    return action, "tasks" if ":task/" in resource else "dead letters" if resource.endswith("-dead") else "queue"
 
 
 @pytest.mark.parametrize("name", NAMES)
