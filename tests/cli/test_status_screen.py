@@ -139,7 +139,15 @@ def test_a_service_in_trouble_tells_what_happens_and_what_to_do() -> None:
             Bounds(least=1, most=8, suspended=("in", "out")),
             (Happening(NOW - timedelta(minutes=3), "Setting desired count to 3"),),
         ),
-        alarms=(AlarmState(name="x-age", state="ALARM", since_utc=NOW - timedelta(minutes=5), about=""),),
+        alarms=(
+            AlarmState(
+                name="shop-test-OldestMessageAlarm-1X2Y",
+                label="OldestMessageAlarm",
+                state="ALARM",
+                since_utc=NOW - timedelta(minutes=5),
+                about="Messages wait too long. Look at the tasks first.",
+            ),
+        ),
     )
 
     assert (
@@ -179,9 +187,10 @@ Scaling
 
 Alarms
 
-  Name      State       For
-  ----      -----       ---
-  x-age     ALARM       5 minutes
+  Name                State       For
+  ----                -----       ---
+  OldestMessageAlarm  ALARM       5 minutes
+  OldestMessageAlarm: Messages wait too long. Look at the tasks first.
 """
     )
 

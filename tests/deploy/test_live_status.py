@@ -102,7 +102,9 @@ def test_the_age_of_the_oldest_message_carries_the_time_at_which_cloudwatch_look
 def test_only_the_alarms_of_the_service_are_read_and_those_that_ring_come_first(moto_cloud: MotoCloud) -> None:
     clients = moto_cloud.clients()
     a_service_on_moto(clients)
-    names = ("shop-test-age", "shop-test-dead-letters", "TargetTracking-service/shop-test/shop-AlarmHigh-1", "shop-age")
+    tracking = "TargetTracking-service/shop-test/shop-AlarmHigh-1b2c"
+    ours = ("shop-test-OldestMessageAlarm-1X2Y", "shop-test-DeadLettersAlarm-3Z", tracking)
+    names = (*ours, "shop-test-eu-OldestMessageAlarm-1", "shop-OldestMessageAlarm-1", "shop-test-mine")
     for name in names:
         clients.cloudwatch.put_metric_alarm(
             AlarmName=name,
@@ -115,15 +117,15 @@ def test_only_the_alarms_of_the_service_are_read_and_those_that_ring_come_first(
             ComparisonOperator="GreaterThanThreshold",
         )
         clients.cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="")
-    clients.cloudwatch.set_alarm_state(AlarmName="shop-test-dead-letters", StateValue="ALARM", StateReason="")
+    clients.cloudwatch.set_alarm_state(AlarmName="shop-test-DeadLettersAlarm-3Z", StateValue="ALARM", StateReason="")
 
     status = read()
 
     assert not isinstance(status.alarms, Unread)
-    assert [(alarm.name, alarm.state) for alarm in status.alarms] == [
-        ("shop-test-dead-letters", "ALARM"),
-        ("TargetTracking-service/shop-test/shop-AlarmHigh-1", "OK"),
-        ("shop-test-age", "OK"),
+    assert [(alarm.label, alarm.state) for alarm in status.alarms] == [
+        ("DeadLettersAlarm", "ALARM"),
+        ("AlarmHigh", "OK"),
+        ("OldestMessageAlarm", "OK"),
     ]
 
 

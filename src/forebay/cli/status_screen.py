@@ -190,10 +190,14 @@ def _alarms(alarms: tuple[AlarmState, ...] | Unread, now: datetime) -> Section:
     if not alarms:
         return "", []
     rows = [
-        [alarm.name, SHORT_OF.get(alarm.state, alarm.state), "-" if alarm.since_utc is None else _for(alarm, now)]
+        [alarm.label, SHORT_OF.get(alarm.state, alarm.state), "-" if alarm.since_utc is None else _for(alarm, now)]
         for alarm in alarms
     ]
-    return "Alarms", table(["Name", "State", "For"], rows)
+    ringing = [alarm for alarm in alarms if alarm.state == "ALARM" and alarm.about]
+    return "Alarms", [
+        *table(["Name", "State", "For"], rows),
+        *(f"  {alarm.label}: {clean(alarm.about)}" for alarm in ringing),
+    ]
 
 
 def _for(alarm: AlarmState, now: datetime) -> str:

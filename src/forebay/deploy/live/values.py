@@ -143,10 +143,13 @@ class AlarmState:
     """An alarm of CloudWatch."""
 
     name: str
+    label: str
+    """What the template calls it: the name without the stack's and without CloudFormation's ending."""
     state: str
     """OK, ALARM or INSUFFICIENT_DATA."""
     since_utc: datetime | None
     about: str
+    """Its description: what is wrong, and what to do first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

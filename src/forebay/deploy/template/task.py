@@ -109,7 +109,7 @@ def _log_options(manifest: Manifest) -> Json:
     return {
         "awslogs-group": ref(contract.LOG_GROUP),
         "awslogs-region": ref("AWS::Region"),
-        "awslogs-stream-prefix": "forebay",
+        "awslogs-stream-prefix": contract.LOG_STREAM_PREFIX,
         "mode": logs.mode,
         **buffer,
     }
