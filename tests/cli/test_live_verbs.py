@@ -103,6 +103,24 @@ def test_status_shows_what_is_deployed(shop: Shop) -> None:
     assert "\x1b" not in ran.out
 
 
+@pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")  # What moto passes over in a template.
+def test_what_deploy_makes_is_what_status_scale_and_logs_look_for(shop: Shop) -> None:
+    (shop.folder / "forebay.yml").write_text("name: shop\ncount: 2\nvariables:\n  A: b\n")
+    image = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop@sha256:{'0' * 64}"
+
+    deployed = shop.run("deploy", "--yes", "--image", image)
+    status = shop.run("status")
+    scaled = shop.run("scale", "3")
+    logs = shop.run("logs")
+
+    assert deployed.status == 0, deployed.err
+    assert "2 desired tasks are running" in status.out
+    assert "shop-test       0 visible" in status.out
+    assert "shop-test-dead  0 dead letters" in status.out
+    assert "The next `forebay deploy` sets the 2 of forebay.yml again." in scaled.err
+    assert (logs.status, logs.err) == (0, "forebay: no lines in the last 7 days\n")
+
+
 def test_status_in_json_is_one_object(shop: Shop) -> None:
     shop.deploy()
 

@@ -113,7 +113,7 @@ def _ask(made: Clients, about: Subject, count: int, bounds: Bounds | None, *, is
     with explained("setting the count"):
         ask_for(made, about.where, count)
     console.tell(f"{about.where.title}: {before.desired} → {count} desired tasks")
-    if bounds is None and about.manifest is not None:
+    if bounds is None and about.manifest is not None and not about.manifest.is_scaled:
         console.remark(f"The next `forebay deploy` sets the {about.manifest.tasks_at_first} of forebay.yml again.")
     elif bounds is not None and not (is_paused or bounds.is_paused):
         console.remark("Scaling goes on from there, and changes the count as the queue needs.")

@@ -57,10 +57,9 @@ def status(
     pace = RealPace()
     look = _look(about, pace)
     if not watch:
-        for line in _lines(look(), about, as_json=as_json):
-            console.tell(line)
+        _tell(_lines(look(), about, as_json=as_json), is_coloured=not as_json)
     elif as_json or not platform.is_terminal(sys.stdout):
-        follow(look, lambda seen: _tell(_lines(seen, about, as_json=as_json)), pace)
+        follow(look, lambda seen: _tell([*_lines(seen, about, as_json=as_json), *([] if as_json else [""])]), pace)
     else:
         _watch_on_terminal(look, about, pace)
 
@@ -85,9 +84,18 @@ def _lines(seen: Status, about: Subject, *, as_json: bool) -> list[str]:
     return [f"Found service {about.where.title}", *screen(seen), *cost_told]
 
 
-def _tell(lines: Sequence[str]) -> None:
-    for line in (*lines, ""):
-        console.tell(line)
+def _tell(lines: Sequence[str], *, is_coloured: bool = False) -> None:
+    if not is_coloured or not platform.is_terminal(sys.stdout):
+        for line in lines:
+            console.tell(line)
+        return
+    from rich.console import Console
+
+    from forebay.cli.status_colours import coloured
+
+    screen = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        screen.print(coloured(line))
 
 
 def follow(look: Callable[[], Status], show: Callable[[Status], None], pace: Pace, *, looks: int | None = None) -> None:
@@ -109,12 +117,16 @@ def follow(look: Callable[[], Status], show: Callable[[Status], None], pace: Pac
 def _watch_on_terminal(look: Callable[[], Status], about: Subject, pace: Pace) -> None:
     from rich.console import Console, Group
     from rich.live import Live
-    from rich.text import Text
+
+    from forebay.cli.status_colours import coloured
 
     with Live(console=Console(highlight=False), auto_refresh=False, vertical_overflow="crop") as live:
 
         def draw(seen: Status) -> None:
             lines = [*_lines(seen, about, as_json=False), "", f"{seen.read_utc:%H:%M:%S}Z; Ctrl-C leaves"]
-            live.update(Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)), refresh=True)
+            texts = [coloured(line) for line in lines]
+            for text in texts:
+                text.no_wrap, text.overflow = True, "ellipsis"
+            live.update(Group(*texts), refresh=True)
 
         follow(look, draw, pace)
