@@ -91,6 +91,7 @@ def _filled(entries: list[dict[str, str]], known: dict[str, str]) -> list[dict[s
     return [{**entry, "ParameterValue": known.get(entry["ParameterKey"], entry["ParameterValue"])} for entry in entries]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS.*not supported by moto:UserWarning")
 @pytest.mark.parametrize("name", NAMES)
 def test_moto_makes_a_stack_of_the_ejected_files(moto_cloud: MotoCloud, name: str) -> None:

@@ -43,6 +43,7 @@ def _cfn_lint(*files: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
+@pytest.mark.slow
 def test_the_linter_of_cloudformation_finds_nothing_not_even_a_remark() -> None:
     found = _cfn_lint(*sorted(GOLDEN.glob("*.yml")))
 

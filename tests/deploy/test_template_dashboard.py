@@ -16,7 +16,6 @@ from forebay.deploy.template import dashboard
 from forebay.deploy.template.intrinsics import Json
 from forebay.observability.events import CATALOGUE
 
-
 PSEUDO = ("AWS::Region", "AWS::Partition", "AWS::AccountId")
 
 

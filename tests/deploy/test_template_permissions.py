@@ -16,6 +16,7 @@ from tests.processes.harness import Agent, Sqs, free_port, running
 
 from forebay.deploy.policies import Decision, Statement, decide, statements
 from forebay.deploy.template import contract
+from forebay.deploy.template.build import build
 from forebay.deploy.template.resolving import Account, Resource, resolved
 
 ACCOUNT = Account(region="eu-west-1", number="123456789012")
@@ -225,6 +226,29 @@ def test_every_further_permission_of_a_task_is_justified(name: str) -> None:
 
     assert {action for action in further if not action.startswith(OF_PAYLOADS)} <= set(JUSTIFIED)
     assert any(action.startswith(OF_PAYLOADS) for action in further) <= bool(manifest.payload_bucket)
+
+
+@pytest.mark.parametrize("action", ["kms:Decrypt", "kms:GenerateDataKey"])
+def test_a_worker_may_use_the_key_of_its_queues(action: str) -> None:
+    """SQS calls KMS with the worker's permissions, so no recording of the worker's own calls shows these."""
+    key = f"arn:aws:kms:{HERE}:key/${{QueueKey}}"
+    named = "arn:aws:kms:eu-west-1:210987654321:key/their-own"
+    manifest, names = loaded("tiny").manifest, loaded("tiny").names
+    queue = manifest.queue.model_copy(update={"encryption": named})
+    whole = build(manifest.model_copy(update={"queue": queue}), names)
+
+    assert decide(task_role("fifo_kms"), action, key) is Decision.ALLOWED
+    assert decide(granted(resolved(whole, ACCOUNT)[contract.TASK_ROLE]), action, named) is Decision.ALLOWED
+    assert decide(task_role("tiny"), action, key) is Decision.NOT_GRANTED
+
+
+@pytest.mark.parametrize("verb", ["Create", "Open"])
+@pytest.mark.parametrize("kind", ["Control", "Data"])
+def test_the_agent_of_exec_has_its_channels_where_exec_is_on_and_nowhere_else(verb: str, kind: str) -> None:
+    action = f"ssmmessages:{verb}{kind}Channel"
+
+    assert decide(task_role("exec_secrets"), action, "*") is Decision.ALLOWED
+    assert decide(task_role("tiny"), action, "*") is Decision.NOT_GRANTED
 
 
 @pytest.mark.parametrize(
