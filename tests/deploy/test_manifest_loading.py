@@ -52,6 +52,29 @@ def test_values_are_read_as_people_write_them() -> None:
     assert (manifest.schedules["nightly"].cron, manifest.schedules["nightly"].jitter) == ("0 6 * * ? *", 300)
 
 
+def test_truths_are_written_in_three_ways() -> None:
+    manifest = loaded(
+        "name: shop\nexec: True\nalarms: {enabled: False, dashboard: FALSE}\nqueue: {keep: TRUE}\n"
+    ).manifest
+
+    assert (manifest.exec, manifest.alarms.enabled, manifest.alarms.dashboard, manifest.queue.keep) == (
+        True,
+        False,
+        False,
+        True,
+    )
+
+
+def test_a_size_may_be_written_in_the_other_unit_when_it_comes_out_even() -> None:
+    manifest = loaded("name: shop\nmemory: 1 GiB\ndisk: 30720MiB\n").manifest
+
+    assert (manifest.memory, manifest.disk) == (1024, 30)
+
+
+def test_zones_may_be_balanced_where_there_is_room_for_it() -> None:
+    assert loaded("name: shop\ndeployment: {zone_rebalancing: true}\n").manifest.deployment.zone_rebalancing
+
+
 def test_variables_and_tags_stay_as_they_are_written() -> None:
     manifest = loaded(
         "name: shop\nvariables: {A: 1.10, B: yes, C: 0755, D: true, E: 2026-11-28, F: 12:30, G: '', H: 1e3}\n"
@@ -176,6 +199,15 @@ def test_a_folder_is_no_manifest(tmp_path: Path) -> None:
         ("memory: 2GB\n", "2:9: memory: '2GB' cannot be: write MiB or GiB, of 1,024: 2GiB"),
         ("memory: 4096\n", "2:1: memory: Fargate has no 4GiB of memory with cpu: 256, but 512, 1GiB, 2GiB; 4GiB goes"),
         ("cpu: 1024\n", "2:1: cpu: Fargate has no 512 of memory with cpu: 1024, but 2GiB to 8GiB by 1GiB; 512 goes w"),
+        ("disk: 30000MiB\n", "2:7: disk: '30000MiB' cannot be: write whole GiB"),
+        ("disk: 20\n", "2:7: disk: 20 is below 21"),
+        ("image:\n  build: {target: a}\n  location: b\n", "4:3: image.location: build and location exclude each other"),
+        ("deployment: {maximum_percent: 100}\n", "2:14: deployment.maximum_percent: minimum_percent and maximum_percent"),
+        (
+            "deployment: {minimum_percent: 0, maximum_percent: 100, zone_rebalancing: true}\n",
+            "2:56: deployment.zone_rebalancing: zone_rebalancing needs maximum_percent above 100",
+        ),
+        ("run:\n  log: 'text\"\n", "4:1: "),
         ("cpu: 300\n", "2:6: cpu: 300 is none of 256, 512,"),
         ("count: 1\nscaling: {max: 2}\nrun:\n  slots: 5\n", "2:1: count: count and scaling exclude each other"),
         ("run: {slots: 5}\n", "2:1: `run:` holds settings, one on each line below it (workers read"),
