@@ -202,7 +202,7 @@ def test_a_folder_is_no_manifest(tmp_path: Path) -> None:
         ("disk: 30000MiB\n", "2:7: disk: '30000MiB' cannot be: write whole GiB"),
         ("disk: 20\n", "2:7: disk: 20 is below 21"),
         ("image:\n  build: {target: a}\n  location: b\n", "4:3: image.location: build and location exclude each other"),
-        ("deployment: {maximum_percent: 100}\n", "2:14: deployment.maximum_percent: minimum_percent and maximum_percent"),
+        ("deployment: {maximum_percent: 100}\n", "2:14: deployment.maximum_percent: minimum_percent and maximum"),
         (
             "deployment: {minimum_percent: 0, maximum_percent: 100, zone_rebalancing: true}\n",
             "2:56: deployment.zone_rebalancing: zone_rebalancing needs maximum_percent above 100",
