@@ -222,6 +222,24 @@ class TestBuildAndPush:
         assert said[-1] == "  exec /bin/sh: exec format error"
         assert "push" not in engines.verbs
 
+    @pytest.mark.parametrize(
+        ("words", "remedy"),
+        [
+            ("the --mount option requires BuildKit. Refer to https://docs.docker.com", "buildx plugin"),
+            ("ERROR: BuildKit is enabled but the buildx component is missing or broken.", "buildx plugin"),
+            ("unknown flag: --secret", "buildx plugin"),
+            ("write /var/lib: no space left on device", "disk is full"),
+            ("toomanyrequests: Rate exceeded", "BASE_IMAGE"),
+        ],
+    )
+    def test_what_engines_say_often_comes_with_what_to_do(
+        self, words: str, remedy: str, engines: StandIns, moto_cloud: MotoCloud, tmp_path: Path, said: list[str]
+    ) -> None:
+        engines.add("docker", {"build": (1, words)})
+
+        with pytest.raises(DeployError, match=remedy):
+            build_and_push(project(tmp_path / "shop"), moto_cloud.clients(), say=said.append)
+
     def test_an_image_for_another_processor_is_not_pushed(
         self, engines: StandIns, moto_cloud: MotoCloud, tmp_path: Path, said: list[str]
     ) -> None:

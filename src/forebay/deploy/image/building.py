@@ -30,21 +30,20 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-ENGINE_ENVIRONMENT = {
-    # The Dockerfile mounts a secret, which only BuildKit can.
-    "DOCKER_BUILDKIT": "1",
-    # An attestation would make the image an index, whose digest is another than the image's own.
-    "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
-}
+# An attestation would make the image an index, whose digest is another than the image's own.
+ENGINE_ENVIRONMENT = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 SHOWN_LINES = 20
 ANSWER_MAX_S = 30.0
 BINARY_FORMATS = Path("/proc/sys/fs/binfmt_misc")
 MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 EMULATORS = {"amd64": "qemu-x86_64", "arm64": "qemu-aarch64"}
+NO_BUILDKIT = "docker needs its buildx plugin for `RUN --mount` and secrets: install it (docker-buildx-plugin)"
 HINTS = {
     "exec format error": "The image is for another processor than this machine's: install qemu-user-static, or build "
     "on a machine of that kind, or change `architecture:`",
-    "requires buildkit": "docker needs its buildx plugin for `RUN --mount`: install it (docker-buildx-plugin)",
+    "requires buildkit": NO_BUILDKIT,
+    "buildx component is missing": NO_BUILDKIT,
+    "unknown flag: --secret": NO_BUILDKIT,
     "no space left on device": "The disk is full: `docker system prune`, or the same of your engine, makes room",
     "toomanyrequests": "The registry of the base image has had enough of this address: log in to it, or take a mirror "
     "as BASE_IMAGE (`image: build: args:`)",
