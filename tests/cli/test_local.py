@@ -209,7 +209,7 @@ def test_the_lines_that_it_prints_point_other_programs_at_it(folder: Path) -> No
     assert sent.status == 0
     assert set(env) == {
         "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_ECS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION",
-        "AWS_DEFAULT_REGION", "FOREBAY_QUEUE_URL",
+        "AWS_DEFAULT_REGION", "FOREBAY_QUEUE_URL", "FOREBAY_CLUSTER", "FOREBAY_SERVICE",
     }  # fmt: skip
     assert "5 messages sent, 5 deleted" in started.lines[-1]
 

@@ -18,12 +18,18 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 HEADINGS = ("Environment", "Stack", "Status", "Last change", "Tasks", "Queue", "Dead")
 
 
-@app.callback()
+EPILOG = """\b
+Examples:
+  forebay env ls
+  forebay env ls --json"""
+
+
+@app.callback(epilog=EPILOG)
 def env() -> None:
     """Look at the environments that the manifest names."""
 
 
-@app.command("ls")
+@app.command("ls", epilog=EPILOG)
 def ls(
     manifest: ManifestFile = DEFAULT_MANIFEST,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
