@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,18 @@ def test_the_pairs_of_cpu_and_memory_are_fargates() -> None:
         refused = refusal(cpu, 1)
         assert refused is not None
         assert refused.endswith(f"with cpu: {cpu}, but {memory}")
+
+
+def test_what_a_way_out_costs_is_what_the_price_file_makes_of_it() -> None:
+    usd = json.loads((ROOT / "src" / "forebay" / "deploy" / "prices.json").read_text(encoding="utf-8"))["usd"]
+    address, gateway, endpoint = usd["public_ipv4_hour"], usd["nat_gateway_hour"], usd["endpoint_zone_hour"]
+    month = [f"{hour * 730:.2f}" for hour in (address, gateway + address, endpoint)]
+
+    described = surroundings.Network.model_fields["egress"].description or ""
+    told = PAGE.split("\nWhat `egress` costs")[1].split("\n\n")[0]
+
+    assert re.findall(r"[0-9]+\.[0-9]+", described) == month
+    assert re.findall(r"[0-9]+\.[0-9]+", told) == month
 
 
 MANIFESTS = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.S)

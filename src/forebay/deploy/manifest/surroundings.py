@@ -24,7 +24,10 @@ class Network(Section):
     security_groups: ListOf[Annotated[str, Matching(r"sg-[0-9a-f]+", "write a group's id such as sg-0a1b2c3d")]] = ()
     """More security groups for the tasks. One of the stack's own lets nothing in and everything out."""
     egress: Literal["public_ip", "nat", "endpoints"] = "public_ip"
-    """How tasks reach SQS, ECR, logs and ECS. With `existing`, `nat` and `endpoints` say what is there already."""
+    """How tasks reach SQS, ECR, logs and ECS. With `existing`, `nat` and `endpoints` say what is there already.
+
+    USD a month: `public_ip` 3.65 a task, `nat` 36.50 a zone, `endpoints` 7.30 for each of five or more and zone.
+    """
     zones: int = Field(default=2, ge=1, le=3)
     """`new` only: availability zones."""
     cidr: Text = "10.0.0.0/20"
