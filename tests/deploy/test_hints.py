@@ -41,6 +41,7 @@ TASK_REASONS = {
 
 RESOURCE_REASONS = {
     "exists": "Resource of type 'AWS::SQS::Queue' with identifier {https://sqs…} already exists.",
+    "capacity-provider": "The specified capacity provider FARGATE_SPOT was not found. (Service: Ecs, Status Code: 400)",
     "recently-deleted": "You must wait 60 seconds after deleting a queue before you can create another.",
     "linked-role": "Unable to assume the service linked role. Please verify that the ECS service linked role exists.",
     "denied": "User: arn:aws:iam::1:user/ci is not authorized to perform: sqs:CreateQueue",

@@ -65,8 +65,8 @@ TASK_HINTS = (
     _hint(
         "secret-denied",
         r"ResourceInitializationError.*(AccessDenied|not authorized)",
-        "the execution role may not read a secret or its key: name it in `secrets:` by its ARN, and let the key's "
-        "policy allow the role",
+        "the execution role may not read a secret or its key: name the secret in `secrets:` by its ARN, the key in "
+        "`secrets_keys:`, and let the key's policy allow the role",
     ),
     _hint(
         "secret-key",
@@ -150,6 +150,12 @@ RESOURCE_HINTS = (
         "recently-deleted",
         r"QueueDeletedRecently|wait 60 seconds after deleting",
         "SQS wants a minute between deleting a queue and making one of its name: deploy again then",
+    ),
+    _hint(
+        "capacity-provider",
+        r"capacity provider.*(not found|not associated|is not valid)",
+        "the cluster of `cluster:` does not know it: `aws ecs put-cluster-capacity-providers` with FARGATE and "
+        "FARGATE_SPOT, or leave `cluster:` out",
     ),
     _hint(
         "linked-role",

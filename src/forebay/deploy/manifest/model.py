@@ -109,7 +109,8 @@ class Manifest(Section):
     network: Network = Network()
     """Where the tasks run, and how they reach AWS."""
     cluster: Text | None = None
-    """A cluster that exists. Omitted: one of the stack's own."""
+    """A cluster that exists and has the capacity provider FARGATE (FARGATE_SPOT, too, with `spot:`).
+    Omitted: one of the stack's own."""
     insights: Literal["off", "on", "enhanced"] | None = None
     """Container Insights of the stack's own cluster. Default: on when scaled: the law needs RunningTaskCount."""
     exec: bool = False
