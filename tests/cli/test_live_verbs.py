@@ -182,6 +182,7 @@ def test_logs_without_a_log_group_are_a_sentence(shop: Shop) -> None:
         (("--raw", "--json"), "--raw and --json exclude each other"),
         (("--previous", "--follow"), "--previous is one task that has stopped"),
         (("--since", "yesterday"), "--since='yesterday' is no duration"),
+        (("--since", "99999d"), "--since 99999d: CloudWatch keeps nothing longer than 3,653 days"),
     ],
 )
 def test_options_of_logs_that_make_no_sense_are_refused(shop: Shop, options: tuple[str, ...], sentence: str) -> None:
@@ -242,6 +243,13 @@ def test_a_service_with_a_fixed_count_has_no_scaling_to_pause(shop: Shop) -> Non
 
     assert ran.status == 2
     assert "is not scaled, so there is nothing to pause" in ran.err
+
+
+def test_scale_of_a_service_that_is_not_there_is_a_sentence(shop: Shop) -> None:
+    ran = shop.run("scale", "9", "--pause")
+
+    assert ran.status == 1
+    assert ran.err.startswith("forebay: there is no cluster shop-test")
 
 
 def test_scale_without_a_count_says_what_it_needs(shop: Shop) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.cli.pacing import NOW, VirtualPace
 
 from forebay.cli.log_lines import Shown
-from forebay.cli.logs import FAILURES_MAX, Teller, go_on
+from forebay.cli.logs import Teller, go_on
+from forebay.cli.pace import FAILURES_MAX
 from forebay.deploy.live.logs import Line
 from forebay.errors import DeployError
 from forebay.observability.lines import json_line

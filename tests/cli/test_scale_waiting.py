@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from tests.cli.pacing import NOW, VirtualPace
 
-from forebay.cli.scale import Lines, line_of, wait
+from forebay.cli.pace import FAILURES_MAX
+from forebay.cli.scale_waiting import Lines, line_of, wait
 from forebay.deploy.live.counting import PATIENCE_S, Progress, check
 from forebay.deploy.live.values import Bounds, Happening, Protected
-from forebay.errors import SettingsError
+from forebay.errors import DeployError, SettingsError
 
 
 def progress(running: int, *, wanted: int = 3, **more: Any) -> Progress:
@@ -19,10 +20,17 @@ def progress(running: int, *, wanted: int = 3, **more: Any) -> Progress:
     return Progress(wanted=wanted, running=running, **values)
 
 
-def waited(*seen: Progress, pace: VirtualPace | None = None) -> int:
+def waited(*seen: Progress | DeployError, pace: VirtualPace | None = None) -> int:
     """Wait while this is seen, the last of it again and again."""
     looks = list(seen)
-    return wait(lambda: looks.pop(0) if len(looks) > 1 else looks[0], Lines(), pace or VirtualPace())
+
+    def look() -> Progress:
+        found = looks.pop(0) if len(looks) > 1 else looks[0]
+        if isinstance(found, DeployError):
+            raise found
+        return found
+
+    return wait(look, Lines(), pace or VirtualPace())
 
 
 def test_each_change_is_a_line_and_the_count_ends_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,6 +76,16 @@ def test_without_a_change_for_ten_minutes_it_gives_up_and_says_where_to_look(
 
     assert pace.now() == PATIENCE_S
     assert "1 of 3 tasks run, and nothing has changed for ten minutes: `forebay status`" in capsys.readouterr().err
+
+
+def test_a_look_that_is_throttled_does_not_end_the_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    throttled = DeployError("throttled")
+
+    assert waited(progress(1), *[throttled] * (FAILURES_MAX - 1), progress(2), throttled, progress(3)) == 0
+    assert capsys.readouterr().err.count("throttled; trying on") == FAILURES_MAX
+
+    with pytest.raises(DeployError, match="throttled"):
+        waited(progress(1), *[throttled] * FAILURES_MAX)
 
 
 def test_another_count_that_is_asked_for_meanwhile_ends_the_wait(capsys: pytest.CaptureFixture[str]) -> None:

@@ -310,7 +310,7 @@ def test_watching_goes_on_after_a_look_that_failed(capsys: pytest.CaptureFixture
     follow(look, seen.append, pace, looks=3)
 
     assert len(seen) == 2
-    assert capsys.readouterr().err == "forebay: throttled\n"
+    assert capsys.readouterr().err == "forebay: throttled; trying on\n"
     assert pace.now() == 4.0
 
 

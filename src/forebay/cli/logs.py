@@ -13,7 +13,7 @@ from forebay import platform
 from forebay.api import durations
 from forebay.cli import console
 from forebay.cli.live_options import Cluster, Service, Subject, clients, subject
-from forebay.cli.pace import Pace, RealPace
+from forebay.cli.pace import Pace, Patience, RealPace
 from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile
 from forebay.errors import DeployError, SettingsError
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 FOLLOW_S = 2.0
-FAILURES_MAX = 5
-"""So often in a row CloudWatch may fail while following, until we give up."""
 LIMIT = 100
 REACH = timedelta(days=7)
 """How far back the last lines are looked for."""
+RETENTION_MAX = timedelta(days=3_653)
+"""The longest retention of a log group that has one."""
 
 EPILOG = """\b
 Examples:
@@ -85,7 +85,7 @@ def logs(
         raise SettingsError("--raw and --json exclude each other: give one of them")
     if previous and (task or follow):
         raise SettingsError("--previous is one task that has stopped: leave out --task and --follow")
-    reach = timedelta(seconds=durations.seconds("--since", since)) if since else REACH
+    reach = _reach(since)
     about = subject(environment, manifest, cluster, service)
     reader = _reader(about, group, task=task, is_previous=previous, containing=containing)
     teller = Teller(_shown(about, "json" if as_json else "raw" if raw else "text"))
@@ -96,6 +96,15 @@ def logs(
         go_on(reader, teller, pace, reach=reach, count=count)
     elif not teller.tell(_first(reader, pace, reach=reach, count=count)):
         console.remark(f"forebay: no lines in the last {since or '7 days'}")
+
+
+def _reach(since: str | None) -> timedelta:
+    if since is None:
+        return REACH
+    seconds = durations.seconds("--since", since)
+    if seconds > RETENTION_MAX.total_seconds():
+        raise SettingsError(f"--since {since}: CloudWatch keeps nothing longer than {RETENTION_MAX.days:,} days")
+    return timedelta(seconds=seconds)
 
 
 def _reader(
@@ -186,17 +195,14 @@ def go_on(
     lines = _first(reader, pace, reach=reach, count=count)
     tail = Tail(reader, began_utc - reach, lines)
     teller.tell(lines)
-    failures = 0
+    patience = Patience()
     while looks is None or (looks := looks - 1) >= 0:
         pace.wait(FOLLOW_S)
         try:
             with explained("following the logs"):
                 lines = tail.more()
         except DeployError as error:
-            failures += 1
-            if failures >= FAILURES_MAX:
-                raise
-            console.complain(f"{error}; trying on")
+            patience.bear(error)
         else:
-            failures = 0
+            patience.forget()
             teller.tell(lines)

@@ -11,18 +11,16 @@ import typer
 from forebay import platform
 from forebay.cli import console
 from forebay.cli.live_options import Cluster, Service, Subject, clients, subject
-from forebay.cli.pace import Pace, RealPace
+from forebay.cli.pace import RealPace
 from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile
 from forebay.errors import DeployError, SettingsError
 
 if TYPE_CHECKING:
     from forebay.deploy.clients import Clients
     from forebay.deploy.live.counting import Progress
-    from forebay.deploy.live.values import Bounds
+    from forebay.deploy.live.values import Bounds, ServiceState
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-
-LOOK_S = 2.0
 
 EPILOG = """\b
 Examples:
@@ -56,6 +54,7 @@ def scale(
     console.steady()
     about = subject(environment, manifest, cluster, service)
     made = clients()
+    before = _service(made, about)
     bounds = _bounds(made, about)
     if (pause or resume) and bounds is None:
         raise SettingsError(
@@ -66,10 +65,19 @@ def scale(
         _check(count, bounds, will_resume=resume)
     if pause or resume:
         _suspend(made, about, is_suspended=pause)
+        bounds = _bounds(made, about)
     if count is not None:
-        _ask(made, about, count, bounds, is_paused=pause)
+        _ask(made, about, count, before, bounds)
         if not no_wait:
             raise typer.Exit(_wait(made, about, count))
+
+
+def _service(made: Clients, about: Subject) -> ServiceState:
+    from forebay.deploy.live.service import read_service
+    from forebay.deploy.trouble import explained
+
+    with explained("reading the service"):
+        return read_service(made, about.where)
 
 
 def _bounds(made: Clients, about: Subject) -> Bounds | None:
@@ -102,20 +110,17 @@ def _suspend(made: Clients, about: Subject, *, is_suspended: bool) -> None:
     console.tell("Scaling is suspended until `forebay scale --resume`" if is_suspended else "Scaling goes on")
 
 
-def _ask(made: Clients, about: Subject, count: int, bounds: Bounds | None, *, is_paused: bool) -> None:
+def _ask(made: Clients, about: Subject, count: int, before: ServiceState, bounds: Bounds | None) -> None:
     """Set the count, and say what else will have a say in it."""
     from forebay.deploy.live.counting import ask_for, protected_now
-    from forebay.deploy.live.service import read_service
     from forebay.deploy.trouble import explained
 
-    with explained("reading the service"):
-        before = read_service(made, about.where)
     with explained("setting the count"):
         ask_for(made, about.where, count)
     console.tell(f"{about.where.title}: {before.desired} → {count} desired tasks")
     if bounds is None and about.manifest is not None and not about.manifest.is_scaled:
         console.remark(f"The next `forebay deploy` sets the {about.manifest.tasks_at_first} of forebay.yml again.")
-    elif bounds is not None and not (is_paused or bounds.is_paused):
+    elif bounds is not None and not bounds.is_paused:
         console.remark("Scaling goes on from there, and changes the count as the queue needs.")
     if count < before.running:
         _warn_of_protected(lambda: len(protected_now(made, about.where)), count)
@@ -147,86 +152,13 @@ def _look(made: Clients, about: Subject, count: int) -> Progress:
 
 
 def _wait(made: Clients, about: Subject, count: int) -> int:
+    from forebay.cli.scale_waiting import Lines, Redrawn, wait
+
     display = Redrawn() if platform.is_terminal(sys.stdout) else Lines()
     try:
         return wait(lambda: _look(made, about, count), display, RealPace())
+    except KeyboardInterrupt:
+        display.remark("The count is set, and ECS goes on: `forebay status` shows how far it is")
+        raise
     finally:
         display.end()
-
-
-def wait(look: Callable[[], Progress], display: Lines, pace: Pace) -> int:
-    """Show how far the service is until the count is reached; return the exit status."""
-    from forebay.cli.shapes import ago
-    from forebay.deploy.live.counting import Patience
-
-    began_utc = pace.utc()
-    patience = Patience(pace.now())
-    told: set[str] = set()
-    while True:
-        seen = look()
-        for event in reversed(seen.events):
-            if event.at_utc >= began_utc and event.text not in told:
-                told.add(event.text)
-                display.remark(f"  {ago(event.at_utc, pace.utc())}: {event.text}")
-        display.show(line_of(seen))
-        if seen.is_overruled:
-            return console.complain(
-                f"{seen.desired} tasks are wanted meanwhile, by somebody else or by scaling", status=1
-            )
-        if seen.is_there:
-            return 0
-        if patience.is_over(seen, pace.now()):
-            return console.complain(
-                f"{seen.running} of {seen.wanted} tasks run, and nothing has changed for ten minutes: "
-                "`forebay status` groups the reasons why tasks stopped",
-                status=1,
-            )
-        pace.wait(LOOK_S)
-
-
-def line_of(seen: Progress) -> str:
-    """Return how far the service is, in a line."""
-    from forebay.cli.shapes import bar, instant, plural
-
-    line = f"  Running   {bar(seen.running, seen.wanted)}  {seen.running}/{seen.wanted} desired tasks are running"
-    if seen.protected:
-        until = seen.staying_until_utc
-        line += f"; protected until their jobs end: {plural(len(seen.protected), 'task')}"
-        line += f", at the latest {instant(until)} unless renewed" if until is not None else ""
-    return line
-
-
-class Lines:
-    """Shows progress where there is no terminal: a line for each change."""
-
-    def __init__(self) -> None:
-        self._last = ""
-
-    def show(self, line: str) -> None:
-        if line != self._last:
-            self._last = line
-            console.tell(line)
-
-    def remark(self, line: str) -> None:
-        console.remark(line)
-
-    def end(self) -> None:
-        """Leave nothing half written."""
-
-
-class Redrawn(Lines):
-    """Shows progress on a terminal: in one line, drawn anew."""
-
-    def show(self, line: str) -> None:
-        self._last = line
-        self._write(f"\r\033[K{line}")
-
-    def remark(self, line: str) -> None:
-        self._write(f"\r\033[K{line}\n{self._last}")
-
-    def end(self) -> None:
-        self._write("\n")
-
-    def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()

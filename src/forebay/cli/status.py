@@ -12,8 +12,9 @@ import typer
 from forebay import platform
 from forebay.cli import console
 from forebay.cli.live_options import Cluster, Service, Subject, clients, subject
-from forebay.cli.pace import Pace, RealPace
+from forebay.cli.pace import Pace, Patience, RealPace
 from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile
+from forebay.errors import DeployError
 
 if TYPE_CHECKING:
     from forebay.deploy.live.values import Status
@@ -101,17 +102,18 @@ def _tell(lines: Sequence[str], *, is_coloured: bool = False) -> None:
 def follow(look: Callable[[], Status], show: Callable[[Status], None], pace: Pace, *, looks: int | None = None) -> None:
     """Show what is seen, and look again, until the end of time or of `looks`.
 
-    A look that fails after the first is told on standard error, and the next one is made all the same.
+    Raises `DeployError` when the first look fails, or several in a row.
     """
-    from forebay.errors import DeployError
-
     show(look())
+    patience = Patience()
     while looks is None or (looks := looks - 1) > 0:
         pace.wait(WATCH_S)
         try:
             show(look())
         except DeployError as error:
-            console.complain(str(error))
+            patience.bear(error)
+        else:
+            patience.forget()
 
 
 def _watch_on_terminal(look: Callable[[], Status], about: Subject, pace: Pace) -> None:

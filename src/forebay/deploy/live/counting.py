@@ -86,14 +86,14 @@ def progress(clients: Clients, where: Where, wanted: int) -> Progress:
     )
 
 
-class Patience:
+class Standstill:
     """Notices when a service does not get any further."""
 
     def __init__(self, now: float) -> None:
         self._last: tuple[int, int] | None = None
         self._changed_at = now
 
-    def is_over(self, seen: Progress, now: float) -> bool:
+    def has_come(self, seen: Progress, now: float) -> bool:
         """Tell whether waiting on is of no use. `now`: monotonic."""
         state = (seen.running, seen.pending)
         if state != self._last or seen.protected:
