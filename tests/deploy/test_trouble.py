@@ -103,6 +103,12 @@ def test_a_missing_permission_is_told_with_its_name_and_who_lacks_it(
         ("RequestTimeTooSkewed", "", "this machine's clock differs"),
         ("OptInRequired", "", "has not signed up"),
         ("LimitExceeded", "too many stacks", "AWS says LimitExceeded: too many stacks"),
+        (
+            "403",
+            "<Message>User: arn:ci is not authorized to perform: ecs:DescribeServices</Message>\n</Error>",
+            "arn:ci lacks the permission ecs:DescribeServices: add it",
+        ),
+        ("Strange", "two\nlines", "AWS says Strange: two lines"),
         ("AccessDenied", "no", "access denied to DescribeStacks: no; add that permission"),
         (
             "UnauthorizedOperation",

@@ -97,8 +97,8 @@ def is_throttled(error: ClientError) -> bool:
 
 
 def message_of(error: ClientError) -> str:
-    """Return what the service says of an error."""
-    return str(_answer(error).get("Message", "")).strip()
+    """Return what the service says of an error, on one line."""
+    return " ".join(str(_answer(error).get("Message", "")).split())
 
 
 def _answer(error: ClientError) -> dict[str, Any]:
@@ -109,7 +109,8 @@ def _answer(error: ClientError) -> dict[str, Any]:
 
 def _refusal(error: ClientError) -> str:
     code, message = code_of(error), message_of(error)
-    if code in DENIED or code.endswith(".AccessDenied"):
+    # A proxy, or an emulator, may answer in another protocol than the service's: the sentence is the same then.
+    if code in DENIED or code.endswith(".AccessDenied") or _DENIAL.search(message):
         return _denial(error, message)
     if code in EXPIRED:
         return f"the credentials have expired ({code}): {LOG_IN}"
