@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.deploy.enforced import credentials
 from tests.deploy.moto_server import MotoCloud
 from tests.deploy.stand_in_engines import DIGEST, StandIns
 
@@ -16,7 +18,8 @@ from forebay.deploy.clients import Clients
 from forebay.deploy.image import commands
 from forebay.deploy.image.building import build_and_push
 from forebay.deploy.image.engines import Engine, find, is_on_this_machine
-from forebay.deploy.image.recipe import recipe, tag
+from forebay.deploy.image.processors import doubt
+from forebay.deploy.image.recipe import digest, recipe, tag
 from forebay.deploy.manifest.loading import Loaded
 from forebay.deploy.manifest.model import Manifest
 from forebay.errors import DeployError, SettingsError
@@ -43,6 +46,10 @@ def project(folder: Path, **keys: Any) -> Loaded:
     folder.mkdir(exist_ok=True)
     (folder / "Dockerfile").write_text("FROM scratch\n")
     return Loaded(Manifest.model_validate({"name": "thumbnails", **keys}), "test", ("test",), folder)
+
+
+def contents(loaded: Loaded) -> str:
+    return digest(recipe(loaded))
 
 
 class TestWhichEngine:
@@ -160,7 +167,7 @@ class TestBuildAndPush:
         host = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
         assert image == f"{host}/thumbnails@{DIGEST}"
         assert engines.verbs == ["version", "build", "image", "login", "push", "image"]
-        name = f"{host}/thumbnails:{tag(recipe(loaded), None)}"
+        name = f"{host}/thumbnails:{tag(contents(loaded), None)}"
         assert engines.call("push").words == ["push", name]
         assert f"pushing {name}" in said
 
@@ -197,7 +204,7 @@ class TestBuildAndPush:
 
         assert image.endswith(f"/thumbnails@{digest}")
         assert engines.calls == []
-        assert said == [f"the registry has {tag(recipe(loaded), None)} already: it is not built again"]
+        assert said == [f"the registry has {tag(contents(loaded), None)} already: it is not built again"]
 
     def test_a_fresh_build_of_the_same_gets_a_tag_beside_it(
         self, engines: StandIns, moto_cloud: MotoCloud, tmp_path: Path, said: list[str]
@@ -208,7 +215,7 @@ class TestBuildAndPush:
 
         build_and_push(loaded, clients, say=said.append, fresh=True)
 
-        assert engines.call("push").words[-1].endswith(f":{tag(recipe(loaded), None)}-2")
+        assert engines.call("push").words[-1].endswith(f":{tag(contents(loaded), None)}-2")
         assert "--no-cache" in engines.call("build").words
 
     def test_a_failed_build_shows_its_last_lines_and_a_remedy(
@@ -278,7 +285,7 @@ def registered(clients: Clients, loaded: Loaded) -> str:
         '"config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 1, '
         f'"digest": "{DIGEST}"}}, "layers": []}}'
     )
-    name = tag(recipe(loaded), None)
+    name = tag(contents(loaded), None)
     put = clients.ecr.put_image(repositoryName="thumbnails", imageManifest=manifest, imageTag=name)
     return str(put["image"]["imageId"]["imageDigest"])
 
@@ -334,3 +341,100 @@ class TestWhatTheCommandsOptionsSay:
     def test_an_image_that_is_named_cannot_be_built_too(self, more: dict[str, Any]) -> None:
         with pytest.raises(SettingsError, match=r"--image names what exists.*leave --registry and --rebuild out"):
             WantedImage(named="ghcr.io/shop/thumbnails:1", **more)
+
+
+class TestWhatIsRemarked:
+    """Doubts are said before a build, and forbid nothing."""
+
+    def test_a_context_without_a_list_of_what_to_leave_out_is_told_what_goes_in(
+        self, engines: StandIns, moto_cloud: MotoCloud, tmp_path: Path, said: list[str]
+    ) -> None:
+        engines.add("docker")
+        loaded = project(tmp_path / "shop")
+        (tmp_path / "shop" / ".venv").mkdir()
+
+        build_and_push(loaded, moto_cloud.clients(), say=said.append)
+
+        assert "there is no .dockerignore, so the build gets .venv too: `forebay init` writes one" in said
+
+    def test_files_that_change_during_the_build_are_not_deployed_under_a_tag_that_lies(
+        self, engines: StandIns, moto_cloud: MotoCloud, tmp_path: Path, said: list[str]
+    ) -> None:
+        engines.add("docker", {"build": (0, "STEP 1/1")})
+        loaded = project(tmp_path / "shop")
+
+        def save_meanwhile(line: str) -> None:
+            (tmp_path / "shop" / "late.py").write_text("")
+
+        with pytest.raises(DeployError, match="changed while the image was built"):
+            build_and_push(loaded, moto_cloud.clients(), say=said.append, hear=save_meanwhile)
+
+        assert "push" not in engines.verbs
+
+    def test_another_processor_without_an_emulator_is_doubted(self, tmp_path: Path) -> None:
+        remark = doubt("arm64", machine="x86_64", system="Linux", binary_formats=tmp_path)
+
+        assert remark is not None
+        assert "this machine is amd64" in remark
+        assert "qemu-user-static" in remark
+
+    def test_an_emulator_that_the_kernel_knows_takes_the_doubt_away(self, tmp_path: Path) -> None:
+        (tmp_path / "qemu-aarch64").touch()
+
+        assert doubt("arm64", machine="x86_64", system="Linux", binary_formats=tmp_path) is None
+
+    @pytest.mark.parametrize(
+        ("wanted", "machine", "system"),
+        [("amd64", "x86_64", "Linux"), ("arm64", "aarch64", "Linux"), ("amd64", "arm64", "Darwin")],
+    )
+    def test_ones_own_processor_and_virtual_machines_are_not_doubted(
+        self, wanted: str, machine: str, system: str, tmp_path: Path
+    ) -> None:
+        assert doubt(wanted, machine=machine, system=system, binary_formats=tmp_path) is None
+
+
+class TestPermissions:
+    """The page's list of actions is enough, and each that our own calls need is told when it is missing."""
+
+    def test_the_actions_of_the_page_suffice(
+        self, engines: StandIns, moto_cloud: MotoCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+    ) -> None:
+        engines.add("docker")
+        for name, value in credentials(moto_cloud, "deployer", actions_of_the_page()).items():
+            monkeypatch.setenv(name, value)
+        moto_cloud.check_permissions()
+
+        assert build_and_push(project(tmp_path / "shop"), Clients(), say=said.append).endswith(DIGEST)
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            "ecr:DescribeRepositories",
+            "ecr:CreateRepository",
+            "ecr:PutLifecyclePolicy",
+            "ecr:DescribeImages",
+            "ecr:GetAuthorizationToken",
+        ],
+    )
+    def test_an_action_that_is_missing_is_named(
+        self,
+        action: str,
+        engines: StandIns,
+        moto_cloud: MotoCloud,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        said: list[str],
+    ) -> None:
+        engines.add("docker")
+        for name, value in credentials(moto_cloud, "deployer", actions_of_the_page() - {action}).items():
+            monkeypatch.setenv(name, value)
+        moto_cloud.check_permissions()
+
+        with pytest.raises(DeployError, match=action):
+            build_and_push(project(tmp_path / "shop"), Clients(), say=said.append)
+
+
+def actions_of_the_page() -> set[str]:
+    """What docs/image.md says that a deploying role needs."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "image.md").read_text(encoding="utf-8")
+    return set(re.findall(r"\becr:[A-Z]\w+", text))

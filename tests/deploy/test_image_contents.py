@@ -222,7 +222,7 @@ class TestTheTag:
 
         assert at is not None
         assert not at.is_dirty
-        assert tag(recipe(loaded), at) == f"{at.commit[:12]}-{contents(loaded)[:12]}"
+        assert tag(contents(loaded), at) == f"{at.commit[:12]}-{contents(loaded)[:12]}"
 
     def test_a_change_makes_it_dirty(self, tmp_path: Path) -> None:
         loaded = project(tmp_path)
@@ -232,7 +232,7 @@ class TestTheTag:
         at = revision.found(tmp_path)
 
         assert at is not None
-        assert tag(recipe(loaded), at) == f"{at.commit[:12]}-dirty-{contents(loaded)[:12]}"
+        assert tag(contents(loaded), at) == f"{at.commit[:12]}-dirty-{contents(loaded)[:12]}"
 
     def test_a_file_that_git_does_not_know_makes_it_dirty(self, tmp_path: Path) -> None:
         project(tmp_path)
@@ -259,19 +259,19 @@ class TestTheTag:
         loaded = project(tmp_path)
         (tmp_path / ".gitignore").write_text("model.bin\n")
         committed(tmp_path)
-        before = tag(recipe(loaded), revision.found(tmp_path))
+        before = tag(contents(loaded), revision.found(tmp_path))
 
         (tmp_path / "model.bin").write_text("weights")
 
         at = revision.found(tmp_path)
         assert at is not None
         assert not at.is_dirty
-        assert tag(recipe(loaded), at) != before
+        assert tag(contents(loaded), at) != before
 
     def test_without_git_the_contents_alone_name_it(self, tmp_path: Path) -> None:
         loaded = project(tmp_path)
 
-        assert tag(recipe(loaded), None) == contents(loaded)[:12]
+        assert tag(contents(loaded), None) == contents(loaded)[:12]
 
     def test_a_repository_without_a_commit_has_no_revision(self, tmp_path: Path) -> None:
         git(tmp_path, "init", "--quiet")
@@ -279,7 +279,7 @@ class TestTheTag:
         assert revision.found(tmp_path) is None
 
     def test_every_tag_is_one_that_a_registry_takes(self, tmp_path: Path) -> None:
-        made = tag(recipe(project(tmp_path)), Revision("a" * 40, is_dirty=True))
+        made = tag(contents(project(tmp_path)), Revision("a" * 40, is_dirty=True))
 
         assert len(made) < 128
         assert made.replace("-", "").isalnum()

@@ -4,14 +4,14 @@ Rules kept here and nowhere else:
 
 1. What the registry has under the tag is not built again, for the tag names all that goes into it (`recipe`).
 2. What runs is named by digest. The engine's and the registry's must agree, else nothing is deployed.
-3. Of an engine's output only its last lines are shown, and only when it failed; `hear` gets all of it.
+3. A tag that does not tell the truth is not pushed: what went into it must be the same after the build as before.
+4. Of an engine's output only its last lines are shown, and only when it failed; `hear` gets all of it.
 """
 
 from __future__ import annotations
 
 import os
-import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from forebay.deploy.image import commands, engines, revision
 from forebay.deploy.image.engines import Engine
-from forebay.deploy.image.recipe import Recipe, recipe, tag
+from forebay.deploy.image.processors import doubt
+from forebay.deploy.image.recipe import Recipe, digest, recipe, tag
 from forebay.deploy.image.registry import EcrRegistry, PlainRegistry, Registry
 from forebay.deploy.image.revision import Revision
 from forebay.errors import DeployError
@@ -34,9 +35,6 @@ Say = Callable[[str], None]
 ENGINE_ENVIRONMENT = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 SHOWN_LINES = 20
 ANSWER_MAX_S = 30.0
-BINARY_FORMATS = Path("/proc/sys/fs/binfmt_misc")
-MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-EMULATORS = {"amd64": "qemu-x86_64", "arm64": "qemu-aarch64"}
 NO_BUILDKIT = "docker needs its buildx plugin for `RUN --mount` and secrets: install it (docker-buildx-plugin)"
 HINTS = {
     "exec format error": "The image is for another processor than this machine's: install qemu-user-static, or build "
@@ -69,7 +67,8 @@ def build_and_push(
     """
     made = recipe(loaded)
     commit = revision.found(made.context)
-    name = tag(made, commit)
+    contents = digest(made)
+    name = tag(contents, commit)
     place: Registry = PlainRegistry(registry) if registry else _ecr(loaded, clients)
     place.prepare(say)
     if known := place.digest_of(name):
@@ -77,12 +76,14 @@ def build_and_push(
             say(f"the registry has {name} already: it is not built again")
             return f"{place.repository}@{known}"
         name = _free(place, name)
-    if commit is not None and commit.is_dirty:
-        say("the image gets changes that are not committed")
+    for remark in _remarks(made, commit):
+        say(remark)
     engine = engines.find(say, wanted=os.environ.get("FOREBAY_ENGINE"))
     work = _Work(engine, place, say, hear or _nobody)
     image = f"{place.repository}:{name}"
     work.build(made, image, _labels(loaded, commit), fresh=fresh)
+    if digest(made) != contents:
+        raise DeployError(f"files in {made.context} have changed while the image was built: deploy again")
     return f"{place.repository}@{work.push(image, name)}"
 
 
@@ -95,6 +96,14 @@ def _labels(loaded: Loaded, commit: Revision | None) -> dict[str, str]:
     if commit is not None and not commit.is_dirty:
         labels["org.opencontainers.image.revision"] = commit.commit
     return labels
+
+
+def _remarks(made: Recipe, commit: Revision | None) -> Iterator[str]:
+    if commit is not None and commit.is_dirty:
+        yield "the image gets changes that are not committed"
+    needless = [name for name in (".git", ".venv", "node_modules") if (made.context / name).is_dir()]
+    if made.ignore_file is None and needless:
+        yield f"there is no .dockerignore, so the build gets {' and '.join(needless)} too: `forebay init` writes one"
 
 
 def _free(place: Registry, name: str) -> str:
@@ -119,7 +128,7 @@ class _Work:
         """Build the image, and see that it is for the machines that will run it."""
         wanted = made.platform.rpartition("/")[2]
         self._say(f"building {image} with {self._engine.name} for {made.platform}")
-        if (remark := _emulation(wanted)) is not None:
+        if (remark := doubt(wanted)) is not None:
             self._say(remark)
         self._carry_out("build the image", self._engine.build(made, image, labels, fresh=fresh))
         answer = commands.ask(self._engine.architecture(image), within_s=ANSWER_MAX_S)
@@ -141,25 +150,25 @@ class _Work:
                 self._carry_out("push the image", self._engine.push(image, scratch))
             except DeployError:
                 # Two deployments of one commit: the tag cannot be moved, and what it leads to was made of the same.
-                if (digest := self._place.digest_of(name)) is None:
+                if (known := self._place.digest_of(name)) is None:
                     raise
                 self._say(f"{name} has come into the registry meanwhile: that one is taken")
-                return digest
+                return known
             return self._agreed(self._engine.pushed_digest(image, scratch), self._place.digest_of(name))
 
     def _agreed(self, pushed: str | None, registered: str | None) -> str:
-        digest = pushed or registered
-        if digest is None:
+        agreed = pushed or registered
+        if agreed is None:
             raise DeployError(
                 f"neither {self._engine.name} nor the registry tells the digest of what was pushed. Look it up, and "
                 "deploy it with --image REPOSITORY@sha256:…"
             )
-        if registered not in (None, digest):
+        if registered not in (None, agreed):
             raise DeployError(
                 f"{self._engine.name} has pushed {pushed}, but the registry has {registered} under that tag: something "
                 "else was pushed at the same time. Deploy again"
             )
-        return digest
+        return agreed
 
     def _carry_out(self, doing: str, words: list[str], *, given: str = "") -> None:
         try:
@@ -174,14 +183,6 @@ class _Work:
             f"{self._engine.name} could not {doing} (status {ended.status}): its last lines are above"
             + _hint("\n".join(ended.last_lines))
         )
-
-
-def _emulation(wanted: str) -> str | None:
-    """A remark on a build for another processor than this machine's, where nothing is known to emulate it."""
-    own = MACHINES.get(platform.machine().lower())
-    if own == wanted or platform.system() != "Linux" or (BINARY_FORMATS / EMULATORS[wanted]).exists():
-        return None  # Elsewhere engines run in a virtual machine that brings its emulators.
-    return f"this machine is {own or platform.machine()}, and nothing here is known to emulate {wanted}: RUN may fail"
 
 
 def _hint(output: str) -> str:

@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forebay.deploy.image.ignoring import Ignored
+from forebay.deploy.image.processors import PLATFORMS
 from forebay.deploy.image.revision import Revision
 from forebay.deploy.manifest.loading import Loaded
 from forebay.errors import ManifestError
-
-PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
-"""What the manifest calls an architecture → what engines call it."""
 
 COMMIT_DIGITS = 12
 CONTENT_DIGITS = 12
@@ -71,12 +69,12 @@ def recipe(loaded: Loaded) -> Recipe:
     )
 
 
-def tag(recipe: Recipe, revision: Revision | None) -> str:
-    """Return the tag of the image that the recipe makes."""
-    contents = digest(recipe)[:CONTENT_DIGITS]
+def tag(contents: str, revision: Revision | None) -> str:
+    """Return the tag of the image that is made of contents with this digest."""
+    digits = contents[:CONTENT_DIGITS]
     if revision is None:
-        return contents
-    return f"{revision.commit[:COMMIT_DIGITS]}-{'dirty-' if revision.is_dirty else ''}{contents}"
+        return digits
+    return f"{revision.commit[:COMMIT_DIGITS]}-{'dirty-' if revision.is_dirty else ''}{digits}"
 
 
 def digest(recipe: Recipe) -> str:

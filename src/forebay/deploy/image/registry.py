@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import ClientError
 
 from forebay.deploy.image.engines import is_on_this_machine
-from forebay.deploy.trouble import explained
+from forebay.deploy.trouble import code_of, explained
 from forebay.errors import DeployError, ManifestError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class EcrRegistry:
         try:
             answer = self._client.describe_repositories(repositoryNames=[self._name])
         except ClientError as error:
-            if _code(error) == "RepositoryNotFoundException":
+            if code_of(error) == "RepositoryNotFoundException":
                 return None
             raise
         return _uri(answer["repositories"][0])
@@ -149,7 +149,7 @@ class EcrRegistry:
             )
         except ClientError as error:
             # Another deployment of this service was faster.
-            if _code(error) == "RepositoryAlreadyExistsException" and (found := self._found()) is not None:
+            if code_of(error) == "RepositoryAlreadyExistsException" and (found := self._found()) is not None:
                 return found
             raise
         self._client.put_lifecycle_policy(repositoryName=self._name, lifecyclePolicyText=json.dumps(lifecycle()))
@@ -166,7 +166,7 @@ class EcrRegistry:
             try:
                 answer = self._client.describe_images(repositoryName=self._name, imageIds=[{"imageTag": tag}])
             except ClientError as error:
-                if _code(error) == "ImageNotFoundException":
+                if code_of(error) == "ImageNotFoundException":
                     return None
                 raise
         return answer["imageDetails"][0].get("imageDigest")
@@ -176,10 +176,6 @@ def _uri(repository: RepositoryTypeDef) -> str:
     uri = repository.get("repositoryUri")
     assert uri, repository
     return uri
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 class PlainRegistry:
