@@ -123,7 +123,7 @@ def test_a_finding_names_the_line_of_the_manifest_that_changes_it() -> None:
 
     assert found["queue-kept"].written == "forebay.yml:4:3"
     assert found["dead-letter-retention"].written is None
-    text = "\n".join(lines(loaded, list(found.values())))
+    text = "\n".join(lines(list(found.values()), ["forebay.yml"]))
     assert "  at:     forebay.yml:4:3 queue.keep (Queue)\n" in text
     assert "(queue.dead_letter_retention is not set)\n" in text
     assert "  more:   docs/doctor.md#queue-kept\n" in text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forebay.deploy.doctor.examine import checks
@@ -13,16 +12,11 @@ if TYPE_CHECKING:
     from forebay.deploy.manifest.loading import Loaded
 
 
-def lines(
-    loaded: Loaded | None, found: Sequence[Finding], *, template: Path | None = None, is_live: bool = False
-) -> Iterator[str]:
-    """Yield what people read."""
+def lines(found: Sequence[Finding], examined: Sequence[str]) -> Iterator[str]:
+    """Yield what people read. `examined` says what was looked at."""
     for finding in found:
         yield from _block(finding)
         yield ""
-    examined = [loaded.file] if loaded else []
-    examined += [str(template)] if template else []
-    examined += [f"{loaded.names.stack} as it is deployed"] if loaded and is_live else []
     yield f"{counted(found)} in {len(checks())} checks of {' and '.join(examined)}"
 
 

@@ -24,7 +24,7 @@ from forebay.deploy.policies import statements
 
 if TYPE_CHECKING:
     from forebay.deploy.clients import Clients
-    from forebay.deploy.manifest.loading import Loaded
+    from forebay.deploy.live.where import Where
     from forebay.deploy.template.intrinsics import Json
 
 METRICS = (
@@ -36,16 +36,15 @@ METRICS = (
 """Those that alarms of a worker's queues are about."""
 
 
-def live_facts(loaded: Loaded, clients: Clients) -> Facts:
+def live_facts(where: Where, clients: Clients) -> Facts:
     """Return what is deployed of this service. Raises `DeployError` when nothing can be asked at all."""
-    names = loaded.names
     reading = Reading(clients)
-    cluster = loaded.manifest.cluster.rpartition("/")[2] if loaded.manifest.cluster else names.cluster
-    written = _service(reading, cluster, names.service)
+    written = _service(reading, where.cluster, where.service)
     definition = _definition(reading, str(written["TaskDefinition"])) if written else {}
     task = attributes.task(definition, place=f"live {_last(definition.get('TaskDefinitionArn'))}")
-    queue = _queue(reading, _worked(task) or names.queue)
-    target = names.dead_letter_queue if queue is None else (queue[0].dead_letter_arn or "").rpartition(":")[2]
+    worked = _worked(task) or (where.queue or "").rpartition("/")[2]
+    queue = _queue(reading, worked) if worked else None
+    target = (queue[0].dead_letter_arn or "").rpartition(":")[2] if queue else ""
     dead = _queue(reading, target) if target else None
     queues = [one for one in (queue, dead) if one is not None]
     return Facts(
@@ -56,11 +55,11 @@ def live_facts(loaded: Loaded, clients: Clients) -> Facts:
         task_role=role(reading, definition.get("TaskRoleArn")),
         execution_role=role(reading, definition.get("ExecutionRoleArn")),
         service=_with_state(written) if written else None,
-        scaling=_scaling(reading, f"service/{cluster}/{names.service}"),
+        scaling=_scaling(reading, where.scalable),
         alarms=_alarms(reading, [one.name for one, _ in queues]),
         network=network(reading, written) if written else None,
         log_group=_log_group(reading, task),
-        insights=_insights(reading, cluster) if written else None,
+        insights=_insights(reading, where.cluster) if written else None,
         depth={one.name: waiting for one, waiting in queues},
         unread=reading.unread,
     )
@@ -69,7 +68,7 @@ def live_facts(loaded: Loaded, clients: Clients) -> Facts:
 def _service(reading: Reading, cluster: str, name: str) -> Json:
     """Return the service in the spelling of templates; empty when there is none."""
     what = f"service {name} of cluster {cluster}"
-    answer = reading.of(what, lambda: reading.clients.ecs.describe_services(cluster=cluster, services=[name]))
+    answer = reading.of("ecs", what, lambda: reading.clients.ecs.describe_services(cluster=cluster, services=[name]))
     for service in answer["services"] if answer else []:
         if service.get("status") != "INACTIVE":
             return cast("Json", attributes.in_templates_spelling(service))
@@ -79,7 +78,7 @@ def _service(reading: Reading, cluster: str, name: str) -> Json:
 
 def _with_state(written: Json) -> Service:
     deployments = attributes.items(written.get("Deployments"))
-    service = attributes.service(written, place=f"live service {written.get('ServiceName')}")
+    service = attributes.service(written, place=f"live service {written.get('ServiceName')}", is_live=True)
     return replace(
         service,
         cluster=_last(written.get("ClusterArn")),
@@ -90,7 +89,7 @@ def _with_state(written: Json) -> Service:
 
 def _definition(reading: Reading, arn: str) -> Json:
     answer = reading.of(
-        f"task definition {_last(arn)}", lambda: reading.clients.ecs.describe_task_definition(taskDefinition=arn)
+        "ecs", f"task definition {_last(arn)}", lambda: reading.clients.ecs.describe_task_definition(taskDefinition=arn)
     )
     return cast("Json", attributes.in_templates_spelling(answer["taskDefinition"])) if answer else {}
 
@@ -98,7 +97,8 @@ def _definition(reading: Reading, arn: str) -> Json:
 def _worked(task: Task | None) -> str | None:
     """Return the name of the queue that the container is told to work."""
     for name in attributes.QUEUE_VARIABLES:
-        if task is not None and (urls := task.container.environment.get(name, "").split()):
+        urls = task.container.environment.get(name, "").split() if task is not None else []
+        if urls and "${" not in urls[0]:
             return urls[0].rpartition("/")[2]
     return None
 
@@ -111,7 +111,7 @@ def _queue(reading: Reading, name: str) -> tuple[Queue, int] | None:
         answer = reading.clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         return {str(key): value for key, value in answer["Attributes"].items()}
 
-    found = reading.of(f"queue {name}", ask)
+    found = reading.of("sqs", f"queue {name}", ask)
     if found is None:
         return None
     queue = attributes.queue(
@@ -128,12 +128,14 @@ def _queue(reading: Reading, name: str) -> tuple[Queue, int] | None:
 def _scaling(reading: Reading, resource: str) -> Scaling | None:
     client = reading.clients.application_autoscaling
     targets = reading.of(
+        "application_autoscaling",
         f"scaling of {resource}",
         lambda: client.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[resource])["ScalableTargets"],
     )
     if not targets:
         return None
     policies = reading.of(
+        "application_autoscaling",
         f"scaling policies of {resource}",
         lambda: client.describe_scaling_policies(ServiceNamespace="ecs", ResourceId=resource)["ScalingPolicies"],
     )
@@ -156,7 +158,7 @@ def _alarms(reading: Reading, queues: list[str]) -> tuple[Alarm, ...] | None:
                 MetricName=metric,
                 Dimensions=[{"Name": "QueueName", "Value": queue}],
             )
-            if (answer := reading.of(f"alarms on {metric} of {queue}", ask)) is None:
+            if (answer := reading.of("cloudwatch", f"alarms on {metric} of {queue}", ask)) is None:
                 return None
             for one in answer["MetricAlarms"]:
                 read = alarm(one, place=f"live alarm {one.get('AlarmName')}")
@@ -170,7 +172,9 @@ def _log_group(reading: Reading, task: Task | None) -> LogGroup | None:
     if name is None:
         return None
     answer = reading.of(
-        f"log group {name}", lambda: reading.clients.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        "logs",
+        f"log group {name}",
+        lambda: reading.clients.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"],
     )
     for group in answer or ():
         if group.get("logGroupName") == name:
@@ -180,6 +184,7 @@ def _log_group(reading: Reading, task: Task | None) -> LogGroup | None:
 
 def _insights(reading: Reading, cluster: str) -> str | None:
     answer = reading.of(
+        "ecs",
         f"cluster {cluster}",
         lambda: reading.clients.ecs.describe_clusters(clusters=[cluster], include=["SETTINGS"])["clusters"],
     )

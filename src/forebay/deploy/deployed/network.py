@@ -20,9 +20,11 @@ def network(reading: Reading, service: Json) -> Network | None:
     subnets, groups = list(texts(vpc.get("Subnets"))), list(texts(vpc.get("SecurityGroups")))
     if not subnets:
         return None
-    routes = reading.of(f"routes of {', '.join(subnets)}", lambda: _routes(reading, subnets))
-    endpoints = reading.of("endpoints of the VPC", lambda: _endpoints(reading, subnets))
-    opened = reading.of(f"security groups {', '.join(groups)}", lambda: _opened(reading, groups)) if groups else []
+    routes = reading.of("ec2", f"routes of {', '.join(subnets)}", lambda: _routes(reading, subnets))
+    endpoints = reading.of("ec2", "endpoints of the VPC", lambda: _endpoints(reading, subnets))
+    opened = (
+        reading.of("ec2", f"security groups {', '.join(groups)}", lambda: _opened(reading, groups)) if groups else []
+    )
     return Network(
         place=f"live network of service {service.get('ServiceName')}",
         # One subnet without a way is enough: tasks are started in all of them.

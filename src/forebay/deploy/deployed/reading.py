@@ -3,18 +3,20 @@
 Rules kept here and nowhere else:
 
 1. What may not be read, or is not there, is noted with its reason and passed over: the rest is examined.
-2. What stops every question alike (no credentials, no Region, nobody answers, throttling) ends the reading in one
+2. A local ECS stands alone: services that do not answer on this machine are not asked then.
+3. What stops every question alike (no credentials, no Region, nobody answers, throttling) ends the reading in one
    sentence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
+from forebay.deploy.live.asking import is_loopback
 from forebay.deploy.trouble import DENIED, EXPIRED, NOT_ACCEPTED, SKEWED, THROTTLED, code_of, explained, told
 
 if TYPE_CHECKING:
@@ -37,11 +39,14 @@ class Reading:
         self.unread: dict[str, str] = {}
         """What could not be read → why."""
 
-    def of(self, what: str, ask: Callable[[], Value]) -> Value | None:
+    def of(self, service: str, what: str, ask: Callable[[], Value]) -> Value | None:
         """Return what `ask` answers; None when that is refused or not there, with the reason noted.
 
-        Raises `DeployError` for what would stop every other question too.
+        `service` is the client's name in `Clients`. Raises `DeployError` for what would stop every other question too.
         """
+        if not self._is_beside_ecs(service):
+            self.unread["what is beside ECS and SQS"] = "ECS is on this machine, and the rest is not asked for"
+            return None
         with explained(f"reading {what}"):
             try:
                 return ask()
@@ -54,6 +59,13 @@ class Reading:
                 self.unread[what] = "what answers there does not know this service"
         return None
 
+    def _is_beside_ecs(self, service: str) -> bool:
+        """Return False for AWS's own services when ECS is a local one: nobody who looks at that means those."""
+        if not is_loopback(self.clients.ecs.meta.endpoint_url):
+            return True
+        client: Any = getattr(self.clients, service)
+        return is_loopback(client.meta.endpoint_url)
+
 
 def _reason(error: ClientError) -> str:
     code = code_of(error)
@@ -61,4 +73,6 @@ def _reason(error: ClientError) -> str:
         return "there is none"
     if code in DENIED or code.endswith(".AccessDenied"):
         return str(told(error, doing="")).removeprefix(": ")
+    if code == "403":  # A gateway before the service said it.
+        return f"access denied to {error.operation_name}"
     return f"AWS says {code}"

@@ -16,10 +16,10 @@ def role(reading: Reading, arn: object) -> Role | None:
         return None
     name = str(arn).rpartition("/")[2]
     iam = reading.clients.iam
-    found = reading.of(f"role {name}", lambda: iam.get_role(RoleName=name)["Role"])
+    found = reading.of("iam", f"role {name}", lambda: iam.get_role(RoleName=name)["Role"])
     if found is None:
         return None
-    documents = reading.of(f"policies of role {name}", lambda: list(_documents(reading, name)))
+    documents = reading.of("iam", f"policies of role {name}", lambda: list(_documents(reading, name)))
     granted: list[Statement] = []
     for document in documents or ():
         granted += statements(document)

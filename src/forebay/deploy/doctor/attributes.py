@@ -66,8 +66,11 @@ def _allowed(allow: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tuple(map(str, allow.get("sourceQueueArns", ()))) if allow.get("redrivePermission") == "byQueue" else None
 
 
-def service(written: Mapping[str, Any], *, place: str) -> Service:
-    """Return a service by its properties. Its running tasks and deployments are the caller's to add."""
+def service(written: Mapping[str, Any], *, place: str, is_live: bool = False) -> Service:
+    """Return a service by its properties. Its running tasks and deployments are the caller's to add.
+
+    ECS tells all of a live service, so what an answer leaves out there is not known.
+    """
     deployment = members(written.get("DeploymentConfiguration"))
     breaker = members(deployment.get("DeploymentCircuitBreaker"))
     weights = {
@@ -83,9 +86,11 @@ def service(written: Mapping[str, Any], *, place: str) -> Service:
         desired=whole(written.get("DesiredCount")),
         minimum_percent=int(number(deployment.get("MinimumHealthyPercent"), 100)),
         maximum_percent=int(number(deployment.get("MaximumPercent"), 200)),
-        breaks_circuit=flag(breaker.get("Enable")),
-        rolls_back=flag(breaker.get("Rollback")),
-        rebalances=written.get("AvailabilityZoneRebalancing", "ENABLED") == "ENABLED",
+        breaks_circuit=None if is_live and not breaker else flag(breaker.get("Enable")),
+        rolls_back=None if is_live and not breaker else flag(breaker.get("Rollback")),
+        rebalances=None
+        if is_live and "AvailabilityZoneRebalancing" not in written
+        else written.get("AvailabilityZoneRebalancing", "ENABLED") == "ENABLED",
         has_exec=flag(written.get("EnableExecuteCommand")),
         platform=str(written.get("PlatformVersion", "LATEST")),
         spot_weight=weights.get("FARGATE_SPOT", (0, 0))[0],
@@ -127,7 +132,7 @@ def _container(written: Json, *, place: str) -> Container:
         image=str(written.get("Image", "")),
         entry_point=texts(written.get("EntryPoint")),
         command=texts(written.get("Command")),
-        environment={str(one.get("Name")): str(one.get("Value")) for one in items(written.get("Environment"))},
+        environment=dict(map(_variable, items(written.get("Environment")))),
         secrets={str(one.get("Name")): str(one.get("ValueFrom")) for one in items(written.get("Secrets"))},
         stop_timeout_s=number(written.get("StopTimeout"), 30.0),
         user=str(written["User"]) if written.get("User") else None,
@@ -140,6 +145,12 @@ def _container(written: Json, *, place: str) -> Container:
         log_options={key: str(value) for key, value in members(logging.get("Options")).items()},
         restarts=flag(members(written.get("RestartPolicy")).get("Enabled")),
     )
+
+
+def _variable(written: Json) -> tuple[str, str]:
+    """Return name and value. A local ECS keeps values to itself, so such a one is as unknown as a parameter's."""
+    name = str(written.get("Name"))
+    return name, str(written.get("Value", f"${{{name}}}"))
 
 
 def in_templates_spelling(answer: Any) -> Any:

@@ -68,8 +68,8 @@ def note(value: str, place: str, why: str, remedy: str, key: str | None = None) 
 
 
 def length(seconds: float) -> str:
-    """Return a length of time as people say it: `45 s`, `90 min`, `4 d`."""
+    """Return a length of time in the largest unit that needs no fraction: `90 s`, `171 min`, `4 d`."""
     for unit, unit_s in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * unit_s or seconds == unit_s:
-            return f"{round(seconds / unit_s, 1):g} {unit}"
-    return f"{round(seconds, 1):g} s"
+        if seconds >= unit_s and seconds % unit_s == 0:
+            return f"{seconds / unit_s:g} {unit}"
+    return f"{round(seconds, 1):.12g} s"

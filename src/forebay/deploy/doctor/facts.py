@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from forebay.deploy.policies import Statement
+from forebay.deploy.template.resolving import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,12 @@ class Queue:
     policy: tuple[Statement, ...] = ()
     is_kept: bool | None = None
     """Whether the messages outlive a replacement of the resource. None: not known."""
+
+    @property
+    def account(self) -> Account | None:
+        """Where the queue is; None when its ARN does not say."""
+        parts = self.arn.split(":")
+        return Account(parts[3], parts[4], parts[1]) if len(parts) == 6 and all(parts[1:5]) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +109,9 @@ class Service:
     """None: the template leaves it to who scales."""
     minimum_percent: int = 100
     maximum_percent: int = 200
-    breaks_circuit: bool = False
-    rolls_back: bool = False
-    rebalances: bool = True
+    breaks_circuit: bool | None = False
+    rolls_back: bool | None = False
+    rebalances: bool | None = True
     """ECS's default for new services since September 2025."""
     has_exec: bool = False
     platform: str = "LATEST"

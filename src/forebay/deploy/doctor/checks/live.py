@@ -61,7 +61,7 @@ def live_variables(case: Case) -> Iterator[Found]:
         return
     before, after = live.container.environment, planned.container.environment
     for name in sorted(before.keys() | after.keys()):
-        if before.get(name) == after.get(name):
+        if _is_same(before.get(name), after.get(name)):
             continue
         # Only our own settings are shown: another variable's value may be a secret.
         ours = name.startswith("FOREBAY_")
@@ -143,8 +143,16 @@ def _differences(case: Case) -> Iterator[tuple[str, str, Any, Any, str | None]]:
             continue
         for field, (name, key) in properties.items():
             before, after = getattr(one, field), getattr(other, field)
-            if before != after and not str(after).startswith("${"):
+            if before is not None and before != after:
                 yield f"{one.place}.{name}", name, after, before, key
+
+
+def _is_same(live: str | None, planned: str | None) -> bool:
+    """Return whether a variable is as planned. A queue is the same whatever address leads to its service."""
+    if live == planned or (planned is not None and "${" in planned):
+        return True
+    urls = [value.rpartition("/") for value in (live or "", planned or "")]
+    return all("://" in head for head, _, _ in urls) and urls[0][2] == urls[1][2]
 
 
 def _container(facts: Facts) -> Any:
@@ -158,7 +166,7 @@ def _told(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return f"{value:g}"
+            return f"{value:.12g}"
         case tuple():
             return " ".join(map(str, value)) or "nothing"  # pyright: ignore[reportUnknownArgumentType]
         case _:

@@ -147,9 +147,9 @@ def minimum_percent(case: Case) -> Iterator[Found]:
 @check("circuit-breaker", "A deployment whose tasks do not start ends by itself")
 def circuit_breaker(case: Case) -> Iterator[Found]:
     service = case.facts.service
-    if service is None or (service.breaks_circuit and service.rolls_back):
+    if service is None or (service.breaks_circuit is not False and service.rolls_back is not False):
         return
-    off = "Enable" if not service.breaks_circuit else "Rollback"
+    off = "Rollback" if service.breaks_circuit else "Enable"
     yield warning(
         f"DeploymentCircuitBreaker.{off} false",
         f"{service.place}.DeploymentConfiguration.DeploymentCircuitBreaker",

@@ -15,6 +15,10 @@ _SECRET = re.compile(
 )
 
 
+NOT_SECRET = ("PWD", "OLDPWD")
+"""A shell's folders."""
+
+
 @check("settings-refused", "`forebay run` takes the settings that the container gets")
 def settings_refused(case: Case) -> Iterator[Found]:
     if case.worker.refusal is not None:
@@ -149,7 +153,7 @@ def secret_variables(case: Case) -> Iterator[Found]:
     if container is None:
         return
     for name, value in container.environment.items():
-        if _SECRET.search(name) and value and not value.isdigit() and value not in ("true", "false"):
+        if _SECRET.search(name) and name not in NOT_SECRET and _may_be_secret(value):
             yield warning(
                 f"{name} in Environment",
                 f"{container.place}.Environment",
@@ -157,6 +161,10 @@ def secret_variables(case: Case) -> Iterator[Found]:
                 f"put it into SSM or Secrets Manager and name it under secrets: {name}: /path",
                 f"variables.{name}",
             )
+
+
+def _may_be_secret(value: str) -> bool:
+    return bool(value) and "${" not in value and not value.isdigit() and value not in ("true", "false")
 
 
 def _container(case: Case) -> Container | None:
