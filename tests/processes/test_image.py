@@ -16,16 +16,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from tests.deploy.moto_server import running_moto
 from tests.processes import containers
 from tests.processes.containers import BASE, Bundle, Container, Store
 from tests.processes.harness import KEYS, Sqs, WorkerProcess, assert_exact, free_port, running
 
+from forebay.cli.main import carry_out
 from forebay.deploy.clients import Clients
 from forebay.deploy.image.building import build_and_push
 from forebay.deploy.image.dockerfile import USER_ID, dockerfile, dockerignore
 from forebay.deploy.image.requirements import found
-from forebay.deploy.manifest.loading import Loaded
-from forebay.deploy.manifest.model import Manifest
+from forebay.deploy.manifest.loading import Loaded, load
 
 pytestmark = [
     pytest.mark.processes,
@@ -55,6 +56,17 @@ def rest(seconds: float) -> None:
     time.sleep(seconds)
 '''
 
+MANIFEST = f"""\
+name: thumbnails
+handler: jobs:worker
+image:
+  build:
+    args:
+      BASE_IMAGE: {BASE}
+    secrets:
+      pip.conf: pip.conf
+"""
+
 CANARY = "canary-5b1f-not-for-an-image"
 
 
@@ -63,6 +75,8 @@ class Built:
     """The image, where it is, and what was said on the way."""
 
     image: str
+    folder: Path
+    """The project's."""
     host: str
     bundle: Bundle
     said: tuple[str, ...]
@@ -80,13 +94,11 @@ def project(folder: Path, index: str) -> Loaded:
     (folder / "requirements.txt").write_text("forebay\n")
     (folder / ".env").write_text(f"TOKEN={CANARY}\n")
     (folder / "pip.conf").write_text(f"# {CANARY}\n[global]\nno-index = true\nfind-links = {index}\n")
-    (folder / "forebay.yml").write_text("name: thumbnails\nhandler: jobs:worker\n")
+    (folder / "forebay.yml").write_text(MANIFEST)
     (folder / "Dockerfile").write_text(dockerfile("thumbnails", found(folder)))
     (folder / ".dockerignore").write_text(dockerignore())
     (folder / "jobs.py").chmod(0o600)  # As a strict umask leaves it. The worker must be able to read it all the same.
-    build = {"args": {"BASE_IMAGE": BASE}, "secrets": {"pip.conf": "pip.conf"}}
-    manifest = Manifest.model_validate({"name": "thumbnails", "handler": "jobs:worker", "image": {"build": build}})
-    return Loaded(manifest, "test", ("test",), folder)
+    return load(folder / "forebay.yml")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +140,9 @@ def made(folder: Path, loaded: Loaded, host: str) -> Built:
         containers.carried_out("skopeo", "inspect", "--config", "--tls-verify=false", f"docker://{image}")
     )
     bundle = Bundle(folder / "bundle", image)
-    return Built(image, host, bundle, tuple(said), tuple(heard), config, registered, (second, tuple(again)))
+    return Built(
+        image, loaded.folder, host, bundle, tuple(said), tuple(heard), config, registered, (second, tuple(again))
+    )
 
 
 @contextmanager
@@ -163,6 +177,23 @@ def test_a_second_build_of_the_same_takes_what_is_there(built: Built) -> None:
     assert image == built.image
     assert len(said) == 1
     assert said[0].endswith("it is not built again")
+
+
+def test_forebay_deploy_brings_that_very_image_to_the_service(
+    built: Built, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command itself, with moto for AWS: it finds the image in the registry and names it by digest."""
+    monkeypatch.chdir(built.folder)
+    with running_moto() as cloud:
+        for name, value in cloud.env.items():
+            monkeypatch.setenv(name, value)
+        status = carry_out("deploy", ["--registry", f"{built.host}/shop/thumbnails", "--yes"])
+        told = capsys.readouterr()
+        task = cloud.clients().ecs.describe_task_definition(taskDefinition="thumbnails-test")["taskDefinition"]
+
+    assert status == 0, told.err
+    assert "it is not built again" in told.out + told.err
+    assert task["containerDefinitions"][0]["image"] == built.image
 
 
 def test_the_images_configuration_is_the_dockerfiles_and_holds_no_secret(built: Built) -> None:
