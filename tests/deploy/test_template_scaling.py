@@ -153,6 +153,14 @@ def test_what_was_wanted_a_minute_ago_counts_while_the_new_figure_is_late() -> N
     assert wake.minute({"ApproximateNumberOfMessagesVisible": 1, "DesiredTaskCount": None}) == 0
 
 
+def test_waking_takes_no_task_away_even_if_its_alarm_is_late() -> None:
+    """AWS's example sets the count to one. Ten tasks may run by the time that it is carried out."""
+    wake, _ = ManagedScaling(resources()).steps
+
+    assert wake.wanted(running=0) == 1
+    assert wake.wanted(running=10) > 10
+
+
 @pytest.mark.parametrize(
     "busy",
     [

@@ -150,6 +150,13 @@ def test_a_fifo_topic_has_no_standard_queue_for_what_it_cannot_deliver() -> None
     assert "RedrivePolicy" not in properties(topics.piece, shop, "TopicOrders")
 
 
+def test_no_message_comes_before_the_queues_may_take_it() -> None:
+    """SNS does not try again what a queue refuses."""
+    piece = topics.piece(manifest(topics={"orders": {"arn": ORDERS}}), Names("shop", "test"))
+
+    assert piece.resources["TopicOrders"]["DependsOn"] == ["QueuePolicy", "DeadLetterQueuePolicy"]
+
+
 # The payload bucket
 
 
@@ -235,6 +242,22 @@ def test_without_alarms_nothing_is_watched() -> None:
 def test_missing_tasks_are_looked_for_where_ecs_tells_them() -> None:
     assert alarms.FEWER_TASKS not in alarms.piece(manifest(), Names("shop", "test")).resources
     assert alarms.FEWER_TASKS in alarms.piece(manifest(insights="on"), Names("shop", "test")).resources
+
+
+@pytest.mark.parametrize(
+    ("alarm", "queue"),
+    [
+        (alarms.OLDEST_MESSAGE, "shop-test"),
+        (alarms.IN_FLIGHT, "shop-test"),
+        (alarms.NO_PROGRESS, "shop-test"),
+        (alarms.DEAD_LETTERS, "shop-test-dead"),
+    ],
+)
+def test_each_alarm_looks_at_the_queue_that_it_is_about(alarm: str, queue: str) -> None:
+    said = properties(alarms.piece, manifest(), alarm)
+    metrics = [query["MetricStat"]["Metric"] for query in said.get("Metrics", ()) if "MetricStat" in query] or [said]
+
+    assert [metric["Dimensions"] for metric in metrics] == [[{"Name": "QueueName", "Value": queue}]] * len(metrics)
 
 
 def test_every_alarm_has_a_first_aid_of_its_own() -> None:

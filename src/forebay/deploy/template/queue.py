@@ -42,7 +42,7 @@ def piece(manifest: Manifest, names: Names, given: Piece) -> Piece:
                 "Who may use the queue: nobody without TLS",
                 (*_producers(manifest), *given.queue_statements),
             ),
-            "DeadLetterQueuePolicy": _policy(
+            contract.DEAD_LETTER_QUEUE_POLICY: _policy(
                 contract.DEAD_LETTER_QUEUE,
                 "Who may use the dead-letter queue: nobody without TLS",
                 given.dead_letter_statements,

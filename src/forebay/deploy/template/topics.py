@@ -4,6 +4,7 @@ Rules kept here and nowhere else:
 
 1. A topic may send when it is named: the queue's policy and the key's both hold its ARN.
 2. What SNS cannot deliver goes to the dead-letter queue, where a person looks. A FIFO topic needs a FIFO queue there.
+3. A subscription comes after both queues' policies: what a queue refuses is not tried again, and would be lost.
 """
 
 from __future__ import annotations
@@ -52,4 +53,9 @@ def _subscription(name: str, topic: Subscription, *, is_fifo: bool) -> Json:
         properties |= {"FilterPolicy": topic.filter, "FilterPolicyScope": SCOPES[topic.filter_on]}
     if topic.arn.endswith(".fifo") == is_fifo:
         properties["RedrivePolicy"] = {"deadLetterTargetArn": get_att(contract.DEAD_LETTER_QUEUE, "Arn")}
-    return resource("AWS::SNS::Subscription", f"Brings the messages of topic {name} to the queue", properties)
+    return resource(
+        "AWS::SNS::Subscription",
+        f"Brings the messages of topic {name} to the queue",
+        properties,
+        DependsOn=[contract.QUEUE_POLICY, contract.DEAD_LETTER_QUEUE_POLICY],
+    )
