@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 from tests.cli.command import Ran
+from tests.cli.live_shop import a_live_shop
 from tests.deploy.moto_server import MotoCloud, running_moto
 
 from forebay.cli.main import carry_out
 from forebay.deploy.clients import Clients
 
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "status.md").read_text(encoding="utf-8")
 GROUP = "/forebay/shop-test"
 
 
@@ -257,3 +260,38 @@ def test_scale_without_a_count_says_what_it_needs(shop: Shop) -> None:
 
     assert ran.status == 2
     assert "say how many tasks, such as `forebay scale 3`" in ran.err
+
+
+def actions_of(cell: str) -> set[str]:
+    """Return the operations that a cell of the page's table names: `ecs:A`, `B`; `sqs:C`."""
+    return {action.rpartition(":")[2] for action in re.findall(r"`(?!--)([\w:-]+)`", cell)}
+
+
+@pytest.mark.parametrize(
+    ("verb", "commands"),
+    [
+        ("status", [("status",)]),
+        ("logs", [("logs",), ("logs", "--previous")]),
+        ("scale", [("scale", "0"), ("scale", "--pause"), ("scale", "--resume")]),
+        ("exec", [("exec",)]),
+    ],
+)
+def test_the_page_lists_exactly_the_actions_that_a_verb_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, commands: list[tuple[str, ...]]
+) -> None:
+    """`exec` stops where it finds no plugin, before its last call, which other tests see."""
+    (tmp_path / "forebay.yml").write_text("name: shop\n")
+    monkeypatch.chdir(tmp_path)
+    with a_live_shop() as aws:
+        for name, value in aws.env.items():
+            monkeypatch.setenv(name, value)
+        aws.on("DescribeScalableTargets", {"ScalableTargets": [{"MinCapacity": 0, "MaxCapacity": 4}]})
+        aws.on("DescribeScalingActivities", {"ScalingActivities": []})
+        aws.on("RegisterScalableTarget", {})
+        aws.on("DescribeLogStreams", {"logStreams": [{"logStreamName": "forebay/worker/gone"}]})
+        for command in commands:
+            carry_out(command[0], list(command[1:]))
+        called = {operation for operation, _ in aws.calls}
+
+    [cell] = re.findall(rf"^\| `{verb}` \| (.*) \|$", PAGE.split("## Permissions")[1], flags=re.M)
+    assert called | ({"ExecuteCommand"} if verb == "exec" else set()) == actions_of(cell)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 Json = dict[str, Any]
 Answer = Callable[[Json], Json]
@@ -92,7 +93,11 @@ def _handler(aws: ScriptedAws) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             target = self.headers.get("X-Amz-Target", "")
-            status, answer = aws.answer(target, json.loads(body) if target else {})
+            if target:
+                status, answer = aws.answer(target, json.loads(body))
+            else:  # CloudWatch is asked by forms or by paths, and gets no answer; what it was asked for is known.
+                named = self.path.rpartition("/")[2] or dict(parse_qsl(body.decode())).get("Action", "")
+                status, answer = aws.answer(named, {})
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/x-amz-json-1.1")

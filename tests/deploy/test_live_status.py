@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from tests.deploy.scripted_endpoint import ScriptedAws, a_deployment, a_service,
 from forebay.deploy.clients import Clients
 from forebay.deploy.live.asking import is_loopback
 from forebay.deploy.live.status import read_status
-from forebay.deploy.live.values import Age, Bounds, DeadLetters, Protected, Status, Unread
+from forebay.deploy.live.values import Age, Bounds, DeadLetters, Protected, Status, Tasks, Unread
 from forebay.deploy.live.where import Where
 from forebay.errors import DeployError
 
@@ -74,6 +75,52 @@ def test_a_deployed_service_is_read_with_its_queue_and_dead_letters(moto_cloud: 
     assert status.queue.dead == DeadLetters("shop-test-dead", 2)
     assert status.queue.oldest is None
     assert status.scaling is None
+
+
+def on_moto(request: pytest.FixtureRequest) -> None:
+    cloud: MotoCloud = request.getfixturevalue("moto_cloud")
+    clients = cloud.clients()
+    a_service_on_moto(clients, count=0)
+    clients.ecs.update_service(cluster="shop-test", service="shop", desiredCount=2)
+    url = clients.sqs.get_queue_url(QueueName="shop-test")["QueueUrl"]
+    clients.sqs.send_message(QueueUrl=url, MessageBody="1")
+
+
+def in_script(request: pytest.FixtureRequest) -> None:
+    aws: ScriptedAws = request.getfixturevalue("scripted_aws")
+    deployment = a_deployment(taskDefinition="shop-test:1", desiredCount=0, runningCount=0)
+    aws.on("DescribeServices", a_service(count=2, taskDefinition="shop-test:1", deployments=[deployment]))
+    serve_tasks(aws)
+    aws.on("DescribeScalableTargets", {"ScalableTargets": []})
+    aws.on("GetQueueUrl", lambda asked: {"QueueUrl": f"{aws.endpoint}/1/{asked['QueueName']}"})
+    redrive = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:eu-central-1:1:shop-test-dead", "maxReceiveCount": 15})
+
+    def attributes(asked: dict[str, str]) -> dict[str, dict[str, str]]:
+        if asked["QueueUrl"].endswith("-dead"):
+            return {"Attributes": {"ApproximateNumberOfMessages": "0"}}
+        return {"Attributes": {"ApproximateNumberOfMessages": "1", "RedrivePolicy": redrive}}
+
+    aws.on("GetQueueAttributes", attributes)
+
+
+@pytest.mark.parametrize("ground", [on_moto, in_script])
+def test_moto_and_the_script_are_read_alike(
+    request: pytest.FixtureRequest, ground: Callable[[pytest.FixtureRequest], None]
+) -> None:
+    ground(request)
+
+    status = read()
+
+    assert not isinstance(status.service, Unread)
+    assert (status.service.desired, status.service.running, status.service.revision) == (2, 2, 1)
+    assert [(one.status, one.revision, one.rollout) for one in status.service.deployments] == [
+        ("PRIMARY", "1", "completed")
+    ]
+    assert status.tasks == Tasks((), ())
+    assert status.scaling is None
+    assert not isinstance(status.queue, Unread)
+    assert (status.queue.name, status.queue.visible, status.queue.in_flight) == ("shop-test", 1, 0)
+    assert status.queue.dead == DeadLetters("shop-test-dead", 0)
 
 
 def test_the_age_of_the_oldest_message_carries_the_time_at_which_cloudwatch_looked(moto_cloud: MotoCloud) -> None:
