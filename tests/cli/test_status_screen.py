@@ -14,7 +14,7 @@ from tests.cli.pacing import NOW, VirtualPace
 
 from forebay.cli.cost_lines import cost_lines
 from forebay.cli.plain import plain
-from forebay.cli.shapes import ago, bar, columns, span
+from forebay.cli.shapes import ago, bar, columns, event_text, span
 from forebay.cli.status import follow
 from forebay.cli.status_screen import screen
 from forebay.deploy.live.values import (
@@ -168,7 +168,7 @@ Deployments
            Revision  Rollout        Desired  Running  Failed  Pending
   PRIMARY  2         [in progress]  3        1        5       2
   ACTIVE   1         [completed]    0        1        0       0
-  1 minute ago: (service x) was unable to place a task.
+  1 minute ago: was unable to place a task.
 
 Queue
 
@@ -290,6 +290,30 @@ def test_cost_is_told_a_line_for_each_thing_with_a_range_where_the_service_is_sc
     [fargate] = [line for line in lines if line.startswith("  Fargate")]
     assert re.fullmatch(r"  Fargate, x86_64 +9\.01 to 36\.04", fargate)
     assert summary.startswith("  About ")
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "(service worker) was unable to reach steady state because (taskSet ecs-svc/125) was unable to scale in "
+            "due to (reason 1 tasks under protection)",
+            "was unable to reach steady state because it was unable to scale in "
+            "due to (reason 1 tasks under protection)",
+        ),
+        (
+            "(service worker, taskSet ecs-svc/12) was unable to scale in due to (reason 2 tasks under protection)",
+            "was unable to scale in due to (reason 2 tasks under protection)",
+        ),
+        (
+            "(service worker) has started 1 tasks: (task e95553281aae89fcd2c65f78424ddedb).",
+            "has started 1 tasks: (task e9555328).",
+        ),
+        ("something else", "something else"),
+    ],
+)
+def test_an_event_of_the_scheduler_is_told_without_the_names_that_one_knows(message: str, expected: str) -> None:
+    assert event_text(message) == expected
 
 
 def test_rows_of_different_lengths_make_a_table() -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 
 from forebay.cli import console
 from forebay.cli.pace import Pace, Patience
-from forebay.cli.progress_lines import clean
-from forebay.cli.shapes import ago, bar, instant, plural
+from forebay.cli.shapes import ago, bar, event_text, instant, plural
 from forebay.deploy.live.counting import Progress, Standstill
 from forebay.errors import DeployError
 
@@ -58,7 +57,7 @@ class _News:
         for event in reversed(seen.events):
             if event.at_utc >= self._began_utc and event.text not in self._told:
                 self._told.add(event.text)
-                yield f"  {ago(event.at_utc, self._pace.utc())}: {clean(event.text)}"
+                yield f"  {ago(event.at_utc, self._pace.utc())}: {event_text(event.text)}"
 
 
 def line_of(seen: Progress) -> str:

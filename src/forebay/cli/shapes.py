@@ -9,8 +9,11 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+
+from forebay.cli.progress_lines import clean
 
 BAR_BLOCKS = 10
 CELL_MIN = 12
@@ -67,3 +70,14 @@ def plural(count: int, noun: str) -> str:
 def instant(at_utc: datetime) -> str:
     """Return the time of day in UTC, such as `14:20:05Z`."""
     return f"{at_utc:%H:%M:%S}Z"
+
+
+def event_text(message: str) -> str:
+    """Return a service event of ECS without the names that the reader knows, and with short ids of tasks."""
+    text = _OWN_NAME.sub("", clean(message))
+    return _TASK_ID.sub(r"\1", _TASK_SET.sub("it", text))
+
+
+_OWN_NAME = re.compile(r"^\(service [^)]*\),? ")
+_TASK_SET = re.compile(r"\(taskSet [^)]*\)")
+_TASK_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")

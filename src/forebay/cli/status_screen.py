@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from forebay.cli.progress_lines import clean
-from forebay.cli.shapes import CELL_MIN, ago, bar, columns, instant, plural, span, table
+from forebay.cli.shapes import CELL_MIN, ago, bar, columns, event_text, instant, plural, span, table
 from forebay.deploy.live.values import (
     AlarmState,
     Protected,
@@ -30,7 +30,7 @@ from forebay.deploy.rollout import HEADINGS, StopGroup
 
 TASKS_MAX = 20
 GROUPS_MAX = 5
-TEXT_MAX = 100
+TEXT_MAX = 160
 ID = 8
 """So much of a task's id is shown to people."""
 ALONE = "This ECS is on this machine: scaling, alarms and the age of messages are not asked for."
@@ -128,7 +128,7 @@ def _service(service: ServiceState | Unread, now: datetime) -> Section:
     lines = columns([HEADINGS, *(one.figures for one in service.deployments)])
     unsettled = any(one.rollout != "completed" for one in service.deployments)
     if unsettled or service.running != service.desired:
-        lines += [f"  {ago(event.at_utc, now)}: {_cut(event.text)}" for event in service.events[:3]]
+        lines += [f"  {ago(event.at_utc, now)}: {_cut(event_text(event.text))}" for event in service.events[:3]]
     return "Deployments", lines
 
 
