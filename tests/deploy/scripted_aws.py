@@ -179,7 +179,7 @@ class ScriptedStack(Failing):
     def create_change_set(self, **asked: Any) -> dict[str, Any]:
         self._called("CreateChangeSet")
         self.created.append(asked)
-        if asked["ChangeSetType"] == "CREATE":
+        if asked["ChangeSetType"] != "UPDATE":
             self.exists = True
             self.past.append(of_stack(self.clock.now(), "REVIEW_IN_PROGRESS", "User Initiated"))
         return {"Id": "arn:change-set", "StackId": STACK_ID}
@@ -233,6 +233,50 @@ class ScriptedService(Failing):
 
     def _gone(self) -> list[dict[str, Any]]:
         return [one for one in self.stopped if one["stoppedAt"] <= self.clock.utc()]
+
+
+@dataclass
+class ScriptedQueues(Failing):
+    """Queues of SQS by name, with what they hold at each look (the last number stays)."""
+
+    messages: dict[str, list[int]] = field(default_factory=dict)
+    key: str | None = None
+    """The KMS key of all of them."""
+
+    def __post_init__(self) -> None:
+        Failing.__init__(self)
+
+    def get_queue_url(self, **asked: Any) -> dict[str, Any]:
+        self._called("GetQueueUrl")
+        if asked["QueueName"] not in self.messages:
+            raise refused(
+                "AWS.SimpleQueueService.NonExistentQueue", "GetQueueUrl", "The specified queue does not exist"
+            )
+        return {"QueueUrl": f"https://sqs/{asked['QueueName']}"}
+
+    def get_queue_attributes(self, **asked: Any) -> dict[str, Any]:
+        self._called("GetQueueAttributes")
+        if asked["AttributeNames"] == ["KmsMasterKeyId"]:
+            return {"Attributes": {"KmsMasterKeyId": self.key}} if self.key else {}
+        held = self.messages[asked["QueueUrl"].rsplit("/", 1)[-1]]
+        return {"Attributes": {"ApproximateNumberOfMessages": str(held.pop(0) if len(held) > 1 else held[0])}}
+
+    def delete_queue(self, **asked: Any) -> None:
+        self._called("DeleteQueue")
+        del self.messages[asked["QueueUrl"].rsplit("/", 1)[-1]]
+
+
+@dataclass
+class ScriptedKeys(Failing):
+    """KMS, which notes what is to go."""
+
+    going: list[tuple[str, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        Failing.__init__(self)
+
+    def schedule_key_deletion(self, **asked: Any) -> None:
+        self.going.append((asked["KeyId"], asked["PendingWindowInDays"]))
 
 
 def deployment(

@@ -180,7 +180,7 @@ def test_queues_that_a_deleted_stack_has_left_stay_until_they_are_told_to_go(
     left = sqs.list_queues().get("QueueUrls", [])
     gone = forebay("delete", "--env", "test", "--yes", "--queues")
 
-    assert "Queue thumbnails-test stays (1 messages)" in kept.out
+    assert "Queue thumbnails-test stays (1 message)" in kept.out
     assert left == [url]
     assert "✔ Queue thumbnails-test is deleted" in gone.out
     assert sqs.list_queues().get("QueueUrls", []) == []
@@ -199,7 +199,7 @@ def test_a_queue_that_would_go_with_its_messages_stops_the_deletion(
     agreed = forebay("delete", "--env", "test", "--yes", "--queues")
 
     assert refused.status == 1
-    assert "queue thumbnails-test holds 1 messages, and the deployed stack deletes its queues" in refused.err
+    assert "queue thumbnails-test holds 1 message, and the deployed stack deletes its queues" in refused.err
     assert agreed.status == 0, agreed.err
 
 

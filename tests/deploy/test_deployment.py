@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import typer
 from tests.deploy.scenes import DEPLOYED_BEFORE, FAILED, FIRST, ROLLING, UPDATE
-from tests.deploy.scripted_aws import STACK_ID, ScriptedService, ScriptedStack, Told, of_stack
+from tests.deploy.scripted_aws import STACK_ID, ScriptedQueues, ScriptedService, ScriptedStack, Told, of_stack
 
 from forebay.cli.deployment import Deployment
 from forebay.cli.screen import PlainScreen
@@ -17,6 +17,7 @@ from forebay.cli.wanted_image import WantedImage
 from forebay.clock import VirtualClock
 from forebay.deploy.deploying import Deployments
 from forebay.deploy.manifest.loading import Loaded, load
+from forebay.deploy.template.reading import read
 from forebay.errors import DeployError
 
 IMAGE = "repo/thumbnails@sha256:" + "0" * 64
@@ -46,6 +47,12 @@ REPLACED = {
         }
     ]
 }
+IMPORTED = (
+    of_stack(0.1, "IMPORT_IN_PROGRESS", "User Initiated"),
+    Told(1.0, "Queue", "IMPORT_IN_PROGRESS"),
+    Told(2.0, "Queue", "IMPORT_COMPLETE"),
+    of_stack(3.0, "IMPORT_COMPLETE"),
+)
 DELETED = (
     of_stack(0.1, "DELETE_IN_PROGRESS", "User Initiated"),
     of_stack(3.0, "DELETE_COMPLETE"),
@@ -79,9 +86,10 @@ def loaded(tmp_path: Path) -> Loaded:
 
 def deploy(
     loaded: Loaded, stack: ScriptedStack, answers: Answers | None = None, *, service: ScriptedService | None = None,
-    shows_difference: bool = False, waits: bool = True,
+    queues: ScriptedQueues | None = None, shows_difference: bool = False, waits: bool = True,
 ) -> None:  # fmt: skip
-    clients = cast("Any", SimpleNamespace(cloudformation=stack, ecs=service or ScriptedService(stack.clock), ecr=None))
+    service = service or ScriptedService(stack.clock)
+    clients = cast("Any", SimpleNamespace(cloudformation=stack, ecs=service, ecr=None, sqs=queues or ScriptedQueues()))
     deployments = Deployments(loaded, clients, clock=stack.clock, pause=stack.pause)
     run = Deployment(loaded, clients, deployments, PlainScreen(), answers or Answers())
     run.run(image=WantedImage(named=IMAGE), shows_difference=shows_difference, waits=waits)
@@ -327,3 +335,58 @@ def test_an_empty_stack_of_an_earlier_attempt_is_started_from(loaded: Loaded) ->
     deploy(loaded, stack)
 
     assert stack.created[0]["ChangeSetType"] == "CREATE"
+
+
+def test_queues_that_an_earlier_deployment_left_are_taken_into_the_new_stack_with_their_messages(
+    loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = cloud(IMPORTED, ADDED, later=[UPDATE])
+    answers = Answers(True)
+
+    deploy(loaded, stack, answers, queues=ScriptedQueues({"thumbnails-test": [7]}))
+
+    assert answers.asked == [
+        "An earlier deployment has left thumbnails-test (7 messages). Take that into the new stack?"
+    ]
+    of_import, of_update = stack.created
+    assert of_import["ChangeSetType"] == "IMPORT"
+    assert of_import["ResourcesToImport"] == [
+        {
+            "LogicalResourceId": "Queue",
+            "ResourceType": "AWS::SQS::Queue",
+            "ResourceIdentifier": {"QueueUrl": "https://sqs/thumbnails-test"},
+        }
+    ]
+    assert read(of_import["TemplateBody"])["Resources"] == {
+        "Queue": {
+            "Type": "AWS::SQS::Queue",
+            "Metadata": {"forebay:description": "The queue that your jobs wait in"},
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {"QueueName": "thumbnails-test"},
+        }
+    }
+    assert of_update["ChangeSetType"] == "UPDATE"
+    assert set(read(of_update["TemplateBody"])["Resources"]) > {"Queue", "DeadLetterQueue", "Service"}
+    assert "✔ Deployed service thumbnails" in capsys.readouterr().out
+
+
+def test_a_key_comes_with_the_queues_that_it_encrypts(tmp_path: Path) -> None:
+    (tmp_path / "forebay.yml").write_text(MANIFEST + "queue:\n  encryption: kms\n")
+    stack = cloud(IMPORTED, ADDED, later=[UPDATE])
+    queues = ScriptedQueues({"thumbnails-test": [0], "thumbnails-test-dead": [1]}, key="arn:aws:kms:eu:1:key/abc-1")
+
+    deploy(load(tmp_path / "forebay.yml"), stack, Answers(True), queues=queues)
+
+    taken = stack.created[0]["ResourcesToImport"]
+    assert [one["LogicalResourceId"] for one in taken] == ["Queue", "DeadLetterQueue", "QueueKey"]
+    assert taken[2]["ResourceIdentifier"] == {"KeyId": "abc-1"}
+
+
+def test_left_over_queues_that_nobody_wants_to_take_in_stand_in_the_way(loaded: Loaded) -> None:
+    stack = cloud(IMPORTED)
+
+    with pytest.raises(DeployError, match=r"the names are taken by thumbnails-test \(7 messages\): `forebay delete"):
+        deploy(loaded, stack, Answers(False), queues=ScriptedQueues({"thumbnails-test": [7]}))
+
+    assert stack.created == []

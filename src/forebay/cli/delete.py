@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forebay.cli.asking import Terminal
+from forebay.cli.asking import Asking, Terminal
 from forebay.cli.progress_lines import Line
 from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, project
 from forebay.cli.screen import Screen, screen_for
@@ -52,7 +52,6 @@ def delete(
 ) -> None:
     """Delete the service and what belongs to it. Queues that hold messages stay, unless you say otherwise."""
     from forebay.deploy.clients import Clients
-    from forebay.deploy.deleting import delete_repository, plan
     from forebay.deploy.deploying import Deployments
     from forebay.deploy.trouble import explained
 
@@ -61,33 +60,43 @@ def delete(
     with explained("connecting to AWS"):
         clients = Clients()
     deployments = Deployments(loaded, clients, clock=SystemClock(), pause=time.sleep)
-    run = _Run(loaded, clients, deployments, screen)
-    deployed = deployments.look()
-    planned = plan(loaded, clients, deployments.stacks, deployed, with_queues=queues)
-    run.tell(planned, deployed, with_queues=queues, with_images=images)
-    name = loaded.names.stack
-    if (deployed.state or planned.queues or images) and not Terminal(yes=yes).typed(f"Type {name} to go on:", name):
-        screen.say(Line("Nothing was deleted."))
-        raise typer.Exit(1)
-    if deployed.state is not None:
-        run.delete_stack(deployed, deployed.state)
-    run.delete_queues(planned, had_stack=deployed.state is not None, with_full=queues)
-    if images:
-        screen.say(Line(delete_repository(loaded, clients, deployments.stacks)))
-    screen.event("deleted", stack=name)
+    Deletion(loaded, clients, deployments, screen, Terminal(yes=yes)).run(with_queues=queues, with_images=images)
 
 
-class _Run:
+class Deletion:
     """One run of the command."""
 
-    def __init__(self, loaded: Loaded, clients: Clients, deployments: Deployments, screen: Screen) -> None:
+    def __init__(
+        self, loaded: Loaded, clients: Clients, deployments: Deployments, screen: Screen, asking: Asking
+    ) -> None:
+        self._loaded = loaded
+        self._asking = asking
         self._names = loaded.names
         self._environment = loaded.environment
         self._clients = clients
         self._deployments = deployments
         self._screen = screen
 
-    def tell(self, planned: DeletionPlan, deployed: Deployed, *, with_queues: bool, with_images: bool) -> None:
+    def run(self, *, with_queues: bool, with_images: bool) -> None:
+        """Delete. Raises `DeployError` when something cannot go, and `typer.Exit` when the user leaves or says no."""
+        from forebay.deploy.deleting import delete_repository, plan
+
+        stacks, name = self._deployments.stacks, self._names.stack
+        deployed = self._deployments.look()
+        planned = plan(self._loaded, self._clients, stacks, deployed, with_queues=with_queues)
+        self._tell(planned, deployed, with_queues=with_queues, with_images=with_images)
+        is_something = deployed.state is not None or planned.queues or with_images
+        if is_something and not self._asking.typed(f"Type {name} to go on:", name):
+            self._screen.say(Line("Nothing was deleted."))
+            raise typer.Exit(1)
+        if deployed.state is not None:
+            self._delete_stack(deployed, deployed.state)
+        self._delete_queues(planned, had_stack=deployed.state is not None, with_full=with_queues)
+        if with_images:
+            self._screen.say(Line(delete_repository(self._loaded, self._clients, stacks)))
+        self._screen.event("deleted", stack=name)
+
+    def _tell(self, planned: DeletionPlan, deployed: Deployed, *, with_queues: bool, with_images: bool) -> None:
         """Say what goes and what stays."""
         say = self._screen.say
         if deployed.state is None:
@@ -98,9 +107,9 @@ class _Run:
             say(Line("CloudFormation leaves:", "bold"))
             say(*(Line(f"  o {one.description}: {one.physical_id}") for one in planned.stays))
         for queue in planned.queues:
-            holds = f"queue {queue.name} holds {queue.messages:,} messages"
-            fate = "they are lost" if with_queues else "it stays"
-            say(Line(f"  ! {holds}: {fate}", "bad") if queue.messages else Line(f"  {holds}: it goes"))
+            goes = with_queues or (deployed.state is not None and not queue.messages)
+            fate = "it stays" if not goes else "they are lost" if queue.messages else "it goes"
+            say(Line(f"  ! queue {queue.name} holds {queue.holds}: {fate}", "bad" if queue.messages else "plain"))
         if with_images:
             say(Line(f"  - repository {self._names.repository}, with all images"))
         self._screen.event(
@@ -110,7 +119,7 @@ class _Run:
             queues=[{"name": one.name, "messages": one.messages} for one in planned.queues],
         )
 
-    def delete_stack(self, deployed: Deployed, state: StackState) -> None:
+    def _delete_stack(self, deployed: Deployed, state: StackState) -> None:
         """Delete the stack and show it. Raises `DeployError` when something cannot be deleted."""
         deployments = self._deployments
         if state.is_busy and state.status != "DELETE_IN_PROGRESS":
@@ -139,7 +148,7 @@ class _Run:
             )
         self._screen.say(Line(f"✔ Stack {state.name} is deleted", "good"))
 
-    def delete_queues(self, planned: DeletionPlan, *, had_stack: bool, with_full: bool) -> None:
+    def _delete_queues(self, planned: DeletionPlan, *, had_stack: bool, with_full: bool) -> None:
         """Delete the queues that may go, and the key when no queue needs it any more."""
         from forebay.deploy.kept import KEY_GOES_IN_DAYS, delete_queue, let_key_go, queues_there
 
@@ -152,7 +161,7 @@ class _Run:
                 self._screen.say(Line(f"✔ Queue {queue.name} is deleted", "good"))
             else:
                 stays = True
-                self._screen.say(Line(f"Queue {queue.name} stays ({queue.messages:,} messages): {queue.url}"))
+                self._screen.say(Line(f"Queue {queue.name} stays ({queue.holds}): {queue.url}"))
                 self._screen.event("stays", queue=queue.name, url=queue.url, messages=queue.messages)
         if stays:
             self._screen.say(Line(f"`forebay delete --env {self._environment} --queues` deletes queues that stay"))

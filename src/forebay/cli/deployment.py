@@ -60,7 +60,9 @@ class Deployment:
         deployed = self._standing()
         template = deployments.template()
         surroundings = deployments.surroundings(template)
-        proposal = deployments.propose(template, deployed, surroundings=surroundings, image=self._image(image))
+        uri = self._image(image)
+        deployed = self._with_left_over(template, deployed)
+        proposal = deployments.propose(template, deployed, surroundings=surroundings, image=uri)
         if not proposal.has_changes:
             self._nothing_to_do(deployed)
             return
@@ -101,6 +103,28 @@ class Deployment:
             self._clean_up(deployed, state)
             deployed = self._deployments.look()
         return deployed
+
+    def _with_left_over(self, template: Json, deployed: Deployed) -> Deployed:
+        """Take in the queues that an earlier deployment has left; return what is there then."""
+        from forebay.deploy.stack_values import succeeded
+
+        found = self._deployments.left_over(deployed)
+        if found is None:
+            return deployed
+        told = " and ".join(f"{one.name} ({one.holds})" for one in found.queues)
+        if not self._asking.confirmed(f"An earlier deployment has left {told}. Take that into the new stack?"):
+            environment = self._names.environment
+            raise DeployError(
+                f"the names are taken by {told}: `forebay delete --env {environment} --queues` deletes them with all "
+                "messages, and another name for the environment lets them be"
+            )
+        of_import, proposal = self._deployments.propose_import(template, found)
+        self._has_begun = True
+        mark = self._deployments.carry_out(proposal)
+        state = self._followed("IMPORT", proposal.stack_id, of_import, deployed, since=mark)
+        if not succeeded(state.status):
+            raise DeployError(f"{told} could not be taken into the stack ({state.reason or state.status})")
+        return self._deployments.look()
 
     def _image(self, wanted: WantedImage) -> str:
         uri = wanted.found(self._loaded, self._clients, self._screen)

@@ -79,7 +79,7 @@ def plan(loaded: Loaded, clients: Clients, stacks: Stacks, deployed: Deployed, *
 
 
 def _holding(queues: Sequence[KeptQueue]) -> str:
-    return " and ".join(f"queue {one.name} holds {one.messages:,} messages" for one in queues)
+    return " and ".join(f"queue {one.name} holds {one.holds}" for one in queues)
 
 
 def delete_repository(loaded: Loaded, clients: Clients, stacks: Stacks) -> str:

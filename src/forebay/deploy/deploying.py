@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from forebay.clock import Clock
 from forebay.deploy import wishing
+from forebay.deploy.adopting import LeftOver, import_template, imports, left_over
 from forebay.deploy.change_values import descriptions_in
 from forebay.deploy.clients import Clients
 from forebay.deploy.default_network import look_up
@@ -22,7 +23,7 @@ from forebay.deploy.manifest.loading import Loaded
 from forebay.deploy.progress import Progress
 from forebay.deploy.services import ServiceWatch
 from forebay.deploy.stack_values import SERVICE_TAG, StackState, clashes, obstacle
-from forebay.deploy.stacks import Proposal, Stacks
+from forebay.deploy.stacks import Proposal, Stacks, Wish
 from forebay.deploy.template import contract
 from forebay.deploy.template.intrinsics import DESCRIPTION_KEY, Json
 from forebay.deploy.template.reading import read
@@ -33,6 +34,7 @@ TITLES = {
     "CREATE": "Creating the infrastructure for stack",
     "UPDATE": "Updating the infrastructure of stack",
     "DELETE": "Deleting the infrastructure of stack",
+    "IMPORT": "Taking the queues of an earlier deployment into stack",
     "ROLLBACK": "Taking back what was made of stack",
 }
 
@@ -105,10 +107,23 @@ class Deployments:
         """Have the changes worked out. Without an image it stays as it is."""
         parameters = dict(surroundings) if image is None else {**surroundings, contract.IMAGE: image}
         wish = wishing.wish_for(self._loaded, template, parameters, old=deployed.descriptions)
+        return self._proposed(wish, is_first=deployed.state is None or deployed.state.is_empty)
+
+    def _proposed(self, wish: Wish, *, is_first: bool) -> Proposal:
+        change_set = f"forebay-{uuid.uuid4().hex[:12]}"
+        return self.stacks.propose(self._names.stack, wish, change_set=change_set, is_first=is_first)
+
+    def left_over(self, deployed: Deployed) -> LeftOver | None:
+        """Return the queues that an earlier stack has left, which stand in the way of a first deployment."""
         is_first = deployed.state is None or deployed.state.is_empty
-        return self.stacks.propose(
-            self._names.stack, wish, change_set=f"forebay-{uuid.uuid4().hex[:12]}", is_first=is_first
-        )
+        return left_over(self._clients, self._names) if is_first else None
+
+    def propose_import(self, template: Json, found: LeftOver) -> tuple[Json, Proposal]:
+        """Have the import of what was left worked out; return its template too."""
+        taken = imports(template, found, self._names)
+        of_import = import_template(template, taken)
+        wish = replace(wishing.wish_for(self._loaded, of_import, {}), imports=taken)
+        return of_import, self._proposed(wish, is_first=True)
 
     def carry_out(self, proposal: Proposal) -> str | None:
         """Start the changes; return the mark after which their events come."""

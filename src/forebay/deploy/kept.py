@@ -39,6 +39,11 @@ class KeptQueue:
     messages: int
     """Visible, in flight and delayed together, as far as SQS knows."""
 
+    @property
+    def holds(self) -> str:
+        """What it holds, in words."""
+        return "no messages" if self.messages == 0 else f"{self.messages:,} message{'s' * (self.messages != 1)}"
+
 
 def queues_there(client: SQSClient, names: Sequence[str]) -> tuple[KeptQueue, ...]:
     """Return those of the queues that exist, with what they hold."""

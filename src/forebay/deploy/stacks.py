@@ -48,6 +48,16 @@ class Proposal:
     has_changes: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A resource that is there, and belongs to no stack."""
+
+    logical_id: str
+    kind: str
+    identifier: Mapping[str, str]
+    """What CloudFormation finds it by."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What the stack shall be."""
@@ -59,6 +69,8 @@ class Wish:
     """Logical id → description, of the old template as well as of the new one."""
     keeps: tuple[str, ...] = ()
     """Parameters that stay as they are."""
+    imports: tuple[Import, ...] = ()
+    """What is taken in. Nothing else may be made by the same change set."""
 
 
 class Stacks:
@@ -144,15 +156,21 @@ class Stacks:
     def _created(self, name: str, wish: Wish, change_set: str, *, is_first: bool) -> Mapping[str, Any]:
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in wish.parameters.items()]
         kept = [{"ParameterKey": key, "UsePreviousValue": True} for key in wish.keeps]
+        taken = [
+            {"LogicalResourceId": one.logical_id, "ResourceType": one.kind, "ResourceIdentifier": dict(one.identifier)}
+            for one in wish.imports
+        ]
+        more = {"ResourcesToImport": taken} if taken else {}
         answer: Mapping[str, Any] = self._client.create_change_set(
             StackName=name,
             ChangeSetName=change_set,
-            ChangeSetType="CREATE" if is_first else "UPDATE",
+            ChangeSetType="IMPORT" if taken else "CREATE" if is_first else "UPDATE",
             TemplateBody=wish.body,
             Parameters=[*given, *kept],
             Tags=[{"Key": key, "Value": value} for key, value in sorted(wish.tags.items())],
             Capabilities=list(CAPABILITIES),
             Description="forebay deploy",
+            **more,
         )
         return answer
 
