@@ -295,3 +295,36 @@ def test_only_the_alarms_of_the_account_and_the_two_rules_may_publish() -> None:
     assert statements[1]["Condition"]["ArnEquals"]["aws:SourceArn"] == [
         {"Fn::GetAtt": [rule, "Arn"]} for rule in (notices.DEPLOYMENT_FAILED, notices.TASK_FAILED)
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "sentence"),
+    [
+        (
+            notices.DEPLOYMENT_FAILED,
+            {"deployment": "ecs-svc/1", "reason": "ECS deployment circuit breaker: tasks failed to start."},
+            "shop-test: a deployment failed (ecs-svc/1): ECS deployment circuit breaker: tasks failed to start. "
+            "Look first at: forebay status -e test",
+        ),
+        (
+            notices.TASK_FAILED,
+            {
+                "task": "arn:aws:ecs:eu-west-1:1:task/shop-test/0a1b",
+                "code": "EssentialContainerExited",
+                "reason": "Gone.",
+            },
+            "shop-test: a task stopped (EssentialContainerExited): Gone. "
+            "Task: arn:aws:ecs:eu-west-1:1:task/shop-test/0a1b. Look first at: forebay logs -e test",
+        ),
+    ],
+)
+def test_an_event_is_told_as_a_sentence(rule: str, values: dict[str, str], sentence: str) -> None:
+    shop = manifest(alarms={"emails": ["ops@example.com"]})
+    (target,) = properties(notices.piece, shop, rule)["Targets"]
+    transformer = target["InputTransformer"]
+    text: str = transformer["InputTemplate"]
+
+    assert transformer["InputPathsMap"].keys() == values.keys()
+    for name, value in values.items():
+        text = text.replace(f"<{name}>", value)
+    assert json.loads(text) == sentence
