@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from tests.cli.command import run
 
+from forebay.cli.main import VERBS
 from forebay.deploy.manifest.loading import load
+from forebay.deploy.manifest.model import Manifest
 
 pytestmark = pytest.mark.processes
 
@@ -60,6 +63,7 @@ Outputs:
   ReadArn: {Value: !Ref Read}
   BucketName: {Value: !Ref Bucket}
 """
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "copilot.md"
 MANIFEST = "copilot/queue-consumer/manifest.yml"
 
 
@@ -93,6 +97,27 @@ def test_the_articles_manifest_becomes_one_of_ours_and_all_that_differs_is_told(
     for told in ("exec: ", "task protection is built in", "COPILOT_QUEUE_URI: ", "the queue: it is a new one"):
         assert told in ran.err
         assert told in " ".join((workspace / "forebay.yml").read_text().replace("\n#  ", "").split())
+
+
+def test_the_page_shows_what_the_command_says_of_the_articles_manifest(workspace: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    (command,) = re.findall(r"```sh\n(.*?)\n```", page)
+    (screen,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+
+    ran = run(*command.removeprefix("forebay ").split(), cwd=workspace)
+
+    assert ran.status == 0
+    assert [line for line in screen.splitlines() if line not in ran.err.splitlines()] == []
+
+
+def test_the_page_names_verbs_and_keys_that_are_there() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    keys = page.split("## The keys of the manifest")[1].split("\n## ")[0]
+
+    assert set(re.findall(r"\[`(?:forebay )?([a-z]+)[^`]*`\]\(command-line.md", page)) <= set(VERBS)
+    rows = [line.split(" | ")[1] for line in keys.splitlines() if line.startswith("| `")]
+    ours = {key for row in rows for key in re.findall(r"`([a-z_]+)(?=[:`])", row)}
+    assert ours <= {*Manifest.model_fields, "environments", "location"}
 
 
 def test_a_manifest_without_a_known_handler_names_one_that_no_image_has(workspace: Path) -> None:

@@ -94,15 +94,35 @@ def test_the_end_of_input_writes_nothing(terminal: Terminal, tmp_path: Path) -> 
     assert written(tmp_path) == set()
 
 
-def test_a_manifest_that_is_there_is_asked_about_first(tmp_path: Path) -> None:
-    (tmp_path / "forebay.yml").write_text("run:\n  slots: 3\n")
+@pytest.fixture
+def terminal_with_manifest(tmp_path: Path) -> Iterator[Terminal]:
+    (tmp_path / "forebay.yml").write_text("name: mine\n")
     terminal = Terminal([*forebay(), "init"], tmp_path)
-
-    answer(terminal, "forebay.yml is there already. Replace it?", "n")
-
-    status = terminal.process.wait(PATIENCE_S)
+    yield terminal
     terminal.close()
-    assert (status, (tmp_path / "forebay.yml").read_text()) == (2, "run:\n  slots: 3\n")
+
+
+def test_a_manifest_that_is_there_can_stay_and_the_test_environment_is_offered_all_the_same(
+    terminal_with_manifest: Terminal, tmp_path: Path
+) -> None:
+    answer(terminal_with_manifest, "forebay.yml is there already. Replace it?", "n")
+    answer(terminal_with_manifest, "Would you like to deploy a test environment?", "n")
+
+    assert terminal_with_manifest.process.wait(PATIENCE_S) == 0
+    assert written(tmp_path) == {"forebay.yml"}
+    assert (tmp_path / "forebay.yml").read_text() == "name: mine\n"
+
+
+def test_a_manifest_that_stays_and_could_not_be_deployed_is_told_of(
+    terminal_with_manifest: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "forebay.yml").write_text("run:\n  slots: 3\n")
+
+    answer(terminal_with_manifest, "forebay.yml is there already. Replace it?", "n")
+
+    terminal_with_manifest.read_until("name")
+    assert terminal_with_manifest.process.wait(PATIENCE_S) == 2
+    assert (tmp_path / "forebay.yml").read_text() == "run:\n  slots: 3\n"
 
 
 def test_without_a_terminal_options_say_everything(tmp_path: Path) -> None:

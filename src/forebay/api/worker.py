@@ -39,7 +39,7 @@ class Worker(Hooks):
     """One worker: its jobs, its queue, and the settings given in code."""
 
     tells_its_own = False
-    """True for the sample worker, whose handler writes the lines of an attempt itself."""
+    """True where the handler itself tells of attempts that begin and succeed: text logs then have no lines of ours."""
 
     def __init__(
         self,

@@ -92,7 +92,9 @@ def init(
     if not manifest.parent.is_dir():
         raise ManifestError(f"--manifest {manifest}: there is no folder {manifest.parent}")
     try:
-        _may_replace(asker, [manifest], force=force)
+        if _stays(asker, manifest, force=force):
+            _deploy(asker, deploy, manifest)
+            return
         called = questions.name(asker, name, manifest)
         answers = starting.Answers(
             name=called,
@@ -108,6 +110,22 @@ def init(
         raise typer.Exit(INTERRUPTED) from None
     _tell(list(files), manifest.parent, answers)
     _deploy(asker, deploy, manifest)
+
+
+def _stays(asker: Asker, manifest: Path, *, force: bool) -> bool:
+    """Whether a manifest that is there is to be kept, and is one that can be deployed. Raises `ManifestError`."""
+    from forebay.deploy.manifest.loading import load
+    from forebay.deploy.new_files import existing
+
+    if force or not existing([manifest]):
+        return False
+    if not asker.is_interactive:
+        raise ManifestError(f"{manifest} is there already: --force replaces it. Nothing was written")
+    if asker.agrees(f"{manifest} is there already. Replace it?"):
+        return False
+    load(manifest)
+    console.remark(f"{manifest} stays as it is.")
+    return True
 
 
 def _may_replace(asker: Asker, paths: list[Path], *, force: bool) -> None:

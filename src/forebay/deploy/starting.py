@@ -3,7 +3,8 @@
 Rules kept here and nowhere else:
 
 1. What is written has been read again: an answer that a manifest cannot have is complained of, never written.
-2. The sample worker gets the article's settings: text logs, and protection before it polls.
+2. The sample worker gets the article's settings where it is deployed: text logs, and protection before it polls. On
+   this machine, where there is no ECS, it could not start with them.
 3. A `.dockerignore` or schema that is there stays as it is.
 """
 
@@ -172,9 +173,14 @@ queue:
 
 
 def _run(answers: Answers) -> str:
-    sample = """\
-  log: text   # lines for people, as in the article; json is for machines
-  protect: always   # protected before it polls, as in the article. Your own worker wants `auto`, the default
+    sample = """
+environments:
+  test:
+    # Both as in the article. For work of your own delete them: json is for machines, and `auto` protects only while a
+    # job runs that needs it.
+    run:
+      log: text
+      protect: always
 """
     return f"""\
 # Settings of the worker, also of `forebay run` in this folder.
