@@ -1,13 +1,14 @@
-"""All tests, in two passes: real processes first, then everything else, several tests at once.
+"""All tests, in three passes: the image, other real processes, then everything else, several tests at once.
 
 Rules kept here and nowhere else:
 
 1. Tests of real processes mostly wait, for time-outs and for each other; they never share the machine with tests that
    compute, which would make them late.
-2. The second pass runs even if the first has failed, so that one run tells everything.
-3. A test of real processes that fails is run once more, alone: on a machine that others share, seconds can be late. If
+2. The image is built once, by one process, with the machine to itself: several would each build their own.
+3. Every pass runs even if one before it has failed, so that one run tells everything.
+4. A test of real processes that fails is run once more, alone: on a machine that others share, seconds can be late. If
    it passes then it is named as unsteady; more than a few at once are no accident and are not run again.
-4. The last line adds the passes up, so that the count of a run can be read from it.
+5. The last line adds the passes up, so that the count of a run can be read from it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-PASSES = {"processes": 3, "not processes": 2}
+PASSES = {"images": 1, "processes and not images": 3, "not processes": 2}
 """The marks of each pass, and how many tests run at once: one a core for what computes, more for what waits."""
 NO_TESTS_COLLECTED = 5
 UNSTEADY_MAX = 3
@@ -72,7 +73,7 @@ def added(counts: list[Count]) -> Count:
 
 
 def main(arguments: list[str]) -> int:
-    """Run both passes with further arguments for pytest. Return 0 if every test passed."""
+    """Run all passes with further arguments for pytest. Return 0 if every test passed."""
     counts: list[Count] = []
     status = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +86,7 @@ def main(arguments: list[str]) -> int:
             if ended == NO_TESTS_COLLECTED:
                 continue
             found = count(report)
-            if marks == "processes" and 0 < found.failed <= UNSTEADY_MAX and passes_alone(marks, report, arguments):
+            if marks != "not processes" and 0 < found.failed <= UNSTEADY_MAX and passes_alone(marks, report, arguments):
                 print(f"UNSTEADY: {', '.join(failures(report))}", flush=True)
                 found, ended = found._replace(passed=found.passed + found.failed, failed=0), 0
             status = status or ended

@@ -144,7 +144,7 @@ def test_hooks_before_a_commit_use_the_tools_of_the_virtual_environment() -> Non
     assert all(entry.startswith(".venv/bin/") for entry in entries)
 
 
-def test_the_last_line_of_all_tests_adds_both_passes_up(tmp_path: Path) -> None:
+def test_the_last_line_of_all_tests_adds_the_passes_up(tmp_path: Path) -> None:
     """An error of a fixture is a failure, and a pass that could write no report counts as one."""
     report = tmp_path / "report.xml"
     report.write_text(
@@ -156,8 +156,11 @@ def test_the_last_line_of_all_tests_adds_both_passes_up(tmp_path: Path) -> None:
     assert str(total) == "5 passed, 3 failed, 2 skipped"
 
 
-def test_all_tests_are_in_one_of_the_two_passes() -> None:
-    assert set(suite.PASSES) == {"processes", "not processes"}
+def test_all_tests_are_in_one_of_the_passes() -> None:
+    """What has the mark `images` has `processes` as well."""
+    assert set(suite.PASSES) == {"images", "processes and not images", "not processes"}
+    marked = [path for path in (ROOT / "tests").rglob("test_*.py") if "mark.images" in path.read_text(encoding="utf-8")]
+    assert [path.name for path in marked if path != Path(__file__)] == ["test_image.py"]
 
 
 # ── set-up, on copies ──────────────────────────────────────────────────────────────────────────────────────

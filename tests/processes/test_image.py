@@ -30,6 +30,7 @@ from forebay.deploy.manifest.loading import Loaded, load
 
 pytestmark = [
     pytest.mark.processes,
+    pytest.mark.images,
     pytest.mark.slow,
     pytest.mark.skipif(containers.lacking() is not None, reason=f"the image: {containers.lacking()}"),
 ]
