@@ -1,4 +1,4 @@
-"""`forebay doctor --settings`: each setting with its value and source."""
+"""`forebay doctor` as a command: what it examines, its exit statuses, and the settings alone."""
 
 from __future__ import annotations
 
@@ -57,3 +57,150 @@ def test_settings_that_run_would_refuse_are_refused_here_too(folder: Path) -> No
 
     assert (ran.status, ran.out) == (2, "")
     assert "FOREBAY_DRAIN: drain='soon' must be a number of seconds" in ran.err
+
+
+MANIFEST = """\
+name: thumbnails
+handler: jobs:worker
+run:
+  drain: 50
+"""
+WRONG = (
+    MANIFEST
+    + """\
+queue:
+  retention: 10d
+  dead_letter_retention: 2d
+"""
+)
+
+
+@pytest.fixture
+def project(folder: Path) -> Path:
+    (folder / "forebay.yml").write_text(MANIFEST)
+    return folder
+
+
+def test_what_is_right_exits_0_and_says_what_was_examined(project: Path) -> None:
+    ran = run("doctor", cwd=project)
+
+    assert ran.status == 0, ran.err
+    assert ran.out.endswith("checks of forebay.yml\n")
+    assert "no errors, no warnings" in ran.out
+
+
+def test_an_error_exits_1_with_place_remedy_and_page(project: Path) -> None:
+    (project / "forebay.yml").write_text(WRONG)
+
+    ran = run("doctor", cwd=project)
+
+    assert ran.status == 1
+    assert ran.out.startswith(
+        "error: retention 2 d, of the queue 10 d\n"
+        "  at:     forebay.yml:7:3 queue.dead_letter_retention (DeadLetterQueue.MessageRetentionPeriod)\n"
+        "  why:    a dead letter keeps the age of its first sending, so an old one is deleted as soon as it is moved\n"
+        "  remedy: set queue.dead_letter_retention to 14d, and queue.retention below that\n"
+        "  more:   docs/doctor.md#dead-letter-retention\n"
+    )
+
+
+def test_a_warning_exits_1_only_when_that_is_asked_for(project: Path) -> None:
+    (project / "forebay.yml").write_text(MANIFEST + "queue:\n  keep: false\n")
+
+    lenient = run("doctor", "--json", cwd=project)
+    strict = run("doctor", "--strict", "--json", cwd=project)
+
+    assert (lenient.status, strict.status) == (0, 1)
+    assert lenient.out == strict.out
+    assert json.loads(strict.out)["warnings"] == 2  # both queues
+
+
+def test_the_jobs_of_the_handler_are_examined(project: Path) -> None:
+    (project / "jobs.py").write_text(JOBS.replace("@worker.job", '@worker.job(timeout="5h", attempts=9)'))
+
+    found = {one["check"]: one["value"] for one in json.loads(run("doctor", "--json", cwd=project).out)["findings"]}
+
+    assert found["protection-deployment"] == "job thumbnail up to 5 h"
+    assert found["receive-count"] == "maxReceiveCount 15, attempts 9 of job thumbnail"
+
+
+def test_settings_in_code_count_where_the_template_says_nothing(project: Path) -> None:
+    """`Worker(…, visibility="2m")`: the container's variables name no visibility, so the worker's own holds."""
+    found = {one["check"]: one["value"] for one in json.loads(run("doctor", "--json", cwd=project).out)["findings"]}
+
+    assert found["visibility-queue"] == "VisibilityTimeout 1 min, workers ask for 2 min"
+
+
+def test_a_template_alone_is_enough(project: Path) -> None:
+    written = run("package", cwd=project).out
+    edited = written.replace("StopTimeout: 120", "StopTimeout: 30")
+    (project / "stack.yml").write_text(edited)
+    (project / "forebay.yml").unlink()
+
+    ran = run("doctor", "--template", "stack.yml", cwd=project)
+
+    assert ran.status == 1
+    assert ran.out.startswith(
+        "error: drain 50 s (FOREBAY_DRAIN), StopTimeout 30 s\n  at:     TaskDefinition.worker.StopTimeout"
+    )
+    assert ran.out.endswith("checks of stack.yml\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("Resources: [", "stack.yml: the template is no YAML"),
+        ("text", "stack.yml: the template is no mapping"),
+        ("Resources: []\n", "template: Resources must be a mapping"),
+        (None, "stack.yml: cannot be read"),
+    ],
+)
+def test_what_is_no_template_is_refused_in_a_sentence(project: Path, text: str | None, complaint: str) -> None:
+    if text is not None:
+        (project / "stack.yml").write_text(text)
+
+    ran = run("doctor", "--template", "stack.yml", cwd=project)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert complaint in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_target_that_cannot_be_imported_exits_2_and_a_handler_of_the_manifest_is_a_note(project: Path) -> None:
+    (project / "jobs.py").write_text("import nowhere\n")
+
+    asked = run("doctor", "jobs:worker", cwd=project)
+    told = run("doctor", "--json", cwd=project)
+
+    assert asked.status == 2
+    assert "TARGET: importing 'jobs' failed: ModuleNotFoundError" in asked.err
+    assert told.status == 0, told.err
+    notes = {one["check"]: one["value"] for one in json.loads(told.out)["findings"]}
+    assert notes["handler-unread"] == "TARGET: importing 'jobs' failed: ModuleNotFoundError"
+
+
+def test_without_a_manifest_the_settings_are_shown_and_it_is_said(tmp_path: Path) -> None:
+    ran = run("doctor", cwd=tmp_path)
+
+    assert ran.status == 0, ran.err
+    assert (
+        ran.err == "forebay: there is no forebay.yml here, so only the settings are shown; `forebay init` writes one\n"
+    )
+    assert "drain                25" in ran.out
+
+
+def test_a_manifest_that_was_named_must_be_there(tmp_path: Path) -> None:
+    ran = run("doctor", "--manifest", "other.yml", cwd=tmp_path)
+
+    assert ran.status == 2
+    assert "other.yml: there is no manifest here" in ran.err
+
+
+def test_deploy_does_not_begin_with_what_would_not_work(project: Path) -> None:
+    (project / "forebay.yml").write_text(WRONG)
+
+    ran = run("deploy", "--image", "x", cwd=project)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert "this would not work, says `forebay doctor`" in ran.err
+    assert "error: retention 2 d, of the queue 10 d" in ran.err

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.deploy import golden
 from tests.deploy.doctor_cases import cases, patched
 
@@ -124,7 +129,7 @@ def test_a_finding_names_the_line_of_the_manifest_that_changes_it() -> None:
     assert found["queue-kept"].written == "forebay.yml:4:3"
     assert found["dead-letter-retention"].written is None
     text = "\n".join(lines(list(found.values()), ["forebay.yml"]))
-    assert "  at:     forebay.yml:4:3 queue.keep (Queue)\n" in text
+    assert "  at:     forebay.yml:4:3 queue.keep (DeadLetterQueue)\n" in text
     assert "(queue.dead_letter_retention is not set)\n" in text
     assert "  more:   docs/doctor.md#queue-kept\n" in text
 
@@ -173,3 +178,49 @@ def test_a_function_with_arguments_that_make_no_sense_is_told_with_its_resource(
 
     with pytest.raises(ManifestError, match="resource Queue: a function in it has arguments that make no sense"):
         facts(broken)
+
+
+JUNK: tuple[Any, ...] = (
+    None,
+    0,
+    -1,
+    3.5,
+    True,
+    "",
+    "text",
+    [],
+    [[]],
+    ["x"],
+    {},
+    {"Ref": "Nowhere"},
+    {"Fn::Sub": 3},
+    {"Fn::GetAtt": []},
+)
+EVERYTHING = golden.template("everything")
+
+
+def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield at
+    children: Any = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()  # pyright: ignore
+    for key, child in children:
+        yield from places(child, (*at, key))
+
+
+@given(place=st.sampled_from([one for one in places(EVERYTHING["Resources"]) if one]), junk=st.sampled_from(JUNK))
+@settings(max_examples=60)
+def test_whatever_stands_in_an_edited_template_is_examined_or_refused(place: tuple[Any, ...], junk: Any) -> None:
+    template = copy.deepcopy(EVERYTHING)
+    node = template["Resources"]
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = junk
+
+    refusals: list[str] = []
+    found: tuple[Finding, ...] = ()
+    try:
+        found = findings(None, [case_of(None, facts(template), None)])
+    except ManifestError as error:
+        refusals.append(str(error))
+
+    assert all(refusal.startswith("template: ") for refusal in refusals)
+    assert all(one.value and one.place for one in found)

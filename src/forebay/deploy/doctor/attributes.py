@@ -49,7 +49,7 @@ def queue(
         wait_s=number(attributes.get("ReceiveMessageWaitTimeSeconds"), 0.0),
         is_deduplicated_by_content=flag(attributes.get("ContentBasedDeduplication")),
         is_fast_fifo=attributes.get("FifoThroughputLimit") == "perMessageGroupId",
-        dead_letter_arn=cast("str | None", redrive.get("deadLetterTargetArn")),
+        dead_letter_arn=str(redrive["deadLetterTargetArn"]) if redrive.get("deadLetterTargetArn") else None,
         receive_count_max=whole(redrive.get("maxReceiveCount")),
         allowed_sources=_allowed(allow),
         kms_key=str(key) if key else None,
@@ -63,7 +63,7 @@ def queue(
 def _allowed(allow: Mapping[str, Any]) -> tuple[str, ...] | None:
     if allow.get("redrivePermission") == "denyAll":
         return ()
-    return tuple(map(str, allow.get("sourceQueueArns", ()))) if allow.get("redrivePermission") == "byQueue" else None
+    return texts(allow.get("sourceQueueArns")) if allow.get("redrivePermission") == "byQueue" else None
 
 
 def service(written: Mapping[str, Any], *, place: str, is_live: bool = False) -> Service:
@@ -168,7 +168,10 @@ def in_templates_spelling(answer: Any) -> Any:
 
 def document(written: Any) -> Mapping[str, Any]:
     """Return a queue's policy: a mapping in templates, JSON text in SQS's answers."""
-    return members(json.loads(written) if isinstance(written, str) else written)
+    try:
+        return members(json.loads(written) if isinstance(written, str) else written)
+    except ValueError:  # No policy either, which is what a check then says of it.
+        return {}
 
 
 def members(written: Any) -> Json:
@@ -188,7 +191,7 @@ def number(written: Any, default: float) -> float:
     """Return a number that may be written as text; the default for what is unknown before a deployment."""
     try:
         return default if written is None else float(written)
-    except ValueError:
+    except (ValueError, TypeError):
         return default
 
 

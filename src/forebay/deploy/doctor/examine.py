@@ -44,12 +44,10 @@ def checks() -> dict[str, Check]:
 def examine(cases: Iterable[Case], written: Written) -> tuple[Finding, ...]:
     """Return what the checks find in these cases: that of the template, then that of what is live."""
     found: list[Finding] = []
-    known: set[tuple[str, str]] = set()
     for case in cases:
-        for check, one in _looked_at(case):
-            if (check.id, one.value) not in known:
-                known.add((check.id, one.value))
-                found.append(_finding(check, one, written))
+        known = {(one.check, one.value) for one in found}
+        new = [_finding(check, one, written) for check, one in _looked_at(case) if (check.id, one.value) not in known]
+        found += new
     order = list(Severity)
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
 

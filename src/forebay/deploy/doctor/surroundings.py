@@ -134,7 +134,7 @@ def network(resources: Mapping[str, Resource]) -> Network | None:
     routes = [
         one.properties
         for one in of(resources, "AWS::EC2::Route")
-        if one.properties.get("RouteTableId") in tables and one.properties.get("DestinationCidrBlock") in _ANYWHERE
+        if str(one.properties.get("RouteTableId")) in tables and one.properties.get("DestinationCidrBlock") in _ANYWHERE
     ]
     endpoints = of(resources, "AWS::EC2::VPCEndpoint")
     return Network(
@@ -151,7 +151,7 @@ def _tables(resources: Mapping[str, Resource], subnets: set[str]) -> set[str]:
     return {
         str(one.properties.get("RouteTableId"))
         for one in of(resources, "AWS::EC2::SubnetRouteTableAssociation")
-        if one.properties.get("SubnetId") in subnets
+        if str(one.properties.get("SubnetId")) in subnets
     }
 
 

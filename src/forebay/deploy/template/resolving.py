@@ -91,7 +91,7 @@ def resolved(
 ) -> dict[str, Resource]:
     """Return the template's resources by logical id, those left out whose condition does not hold.
 
-    Raises `ManifestError` for a function whose arguments make no sense.
+    Raises `ManifestError` for what is no template, and for a function whose arguments make no sense.
     """
     resolver = _Resolver(template, account or Account(), parameters or {})
     found: dict[str, Resource] = {}
@@ -100,23 +100,25 @@ def resolved(
         if condition is not None and not resolver.condition(str(condition)):
             continue
         try:
-            properties = cast("Json", resolver.value(written.get("Properties") or {}))
+            properties = resolver.value(written.get("Properties") or {})
         except (TypeError, ValueError, KeyError, IndexError) as error:
             raise ManifestError(
                 f"template: resource {logical_id}: a function in it has arguments that make no sense"
             ) from error
+        if not isinstance(properties, dict):
+            raise ManifestError(f"template: resource {logical_id}: Properties must be a mapping")
         attributes = {key: value for key, value in written.items() if key not in ("Type", "Properties", "Metadata")}
-        found[logical_id] = Resource(logical_id, str(written.get("Type")), properties, attributes)
+        found[logical_id] = Resource(logical_id, str(written.get("Type")), cast("Json", properties), attributes)
     return found
 
 
 class _Resolver:
     def __init__(self, template: Mapping[str, Any], account: Account, parameters: Mapping[str, str]) -> None:
-        self.resources = cast("Mapping[str, Json]", template.get("Resources") or {})
-        self._conditions = cast("Json", template.get("Conditions") or {})
+        self.resources = _section(template, "Resources")
+        self._conditions = _members(template, "Conditions", "template")
         self._account = account
         self._values: dict[str, Any] = dict(account.pseudo())
-        for name, written in cast("Mapping[str, Json]", template.get("Parameters") or {}).items():
+        for name, written in _section(template, "Parameters").items():
             self._values[name] = parameters.get(name, written.get("Default", f"${{{name}}}"))
 
     def value(self, written: Any) -> Any:
@@ -222,6 +224,22 @@ class _Resolver:
                 return any(map(self._holds, argument))
             case _:
                 return False
+
+
+def _section(template: Mapping[str, Any], name: str) -> Mapping[str, Json]:
+    """Return a section whose entries are mappings with mappings as `Properties`."""
+    written = _members(template, name, "template")
+    section = {key: _members(written, key, f"template: {name}") for key in written}
+    for key, entry in section.items():
+        _members(entry, "Properties", f"template: {name}.{key}")
+    return section
+
+
+def _members(of: Mapping[str, Any], key: str, place: str) -> Json:
+    found = of.get(key)
+    if found is not None and not isinstance(found, dict):
+        raise ManifestError(f"{place}: {key} must be a mapping")
+    return cast("Json", found or {})
 
 
 def _picked(items: Any, index: int) -> Any:
