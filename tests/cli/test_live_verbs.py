@@ -169,6 +169,7 @@ def test_logs_of_several_tasks_carry_their_names_and_one_can_be_chosen(shop: Sho
     assert shop.run("logs", "--task", "cccc").out == "of c\n"
     assert shop.run("logs", "--filter", "of a").out == "of a\n"
     assert shop.run("logs", "--limit", "1", "--task", "aaaa").out == "of a\n"
+    assert len(shop.run("logs", "--previous").out.splitlines()) == 1  # The service has gone.
     assert shop.run("logs", "--task", "none").err == "forebay: no lines in the last 7 days\n"
 
 

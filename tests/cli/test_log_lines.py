@@ -115,6 +115,25 @@ def test_following_begins_with_the_last_lines_and_repeats_none(capsys: pytest.Ca
     assert capsys.readouterr().out == "b\nc\n"
 
 
+def test_following_from_a_time_tells_a_line_that_came_late(capsys: pytest.CaptureFixture[str]) -> None:
+    """CloudWatch had it ready after one that is younger, which the beginning has shown."""
+    a, late, b = line("a", seconds=-3), line("late", seconds=-4), line("b", seconds=1)
+
+    followed(ScriptedReader([a], [late, a], [late, a, b]), looks=2, count=None)
+
+    assert capsys.readouterr().out == "a\nlate\nb\n"
+
+
+def test_following_begins_with_hours_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    reader = ScriptedReader([line("old", seconds=-7_000)], [line("older than now", seconds=-5)], [])
+    teller = Teller(Shown(form="text", is_sample=False, is_on_terminal=False))
+
+    go_on(reader, teller, VirtualPace(), reach=timedelta(hours=2), count=None, looks=1)
+
+    assert capsys.readouterr().out == "old\nolder than now\n"
+    assert reader.starts[:2] == [NOW - timedelta(hours=2), NOW - timedelta(hours=1)]
+
+
 def test_following_survives_a_failure_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     followed(ScriptedReader([], DeployError("throttled"), [line("a")]), looks=2)
 

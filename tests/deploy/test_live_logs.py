@@ -11,7 +11,7 @@ from tests.deploy.moto_server import MotoCloud
 from tests.deploy.scripted_endpoint import ScriptedAws, a_task, serve_tasks
 
 from forebay.deploy.clients import Clients
-from forebay.deploy.live.logs import LogReader, Tail, previous_task
+from forebay.deploy.live.logs import LogReader, Tail, previous_task, stretches
 from forebay.deploy.live.where import Where
 from forebay.errors import DeployError
 
@@ -146,6 +146,15 @@ def test_the_last_lines_are_found_however_long_ago_they_were(put: Put) -> None:
     last = reader().last(3, since_utc=NOW - timedelta(days=7), now_utc=NOW)
 
     assert [line.message for line in last] == ["3000", "200", "10"]
+
+
+def test_a_long_time_is_read_an_hour_at_a_time_and_nothing_is_missed(put: Put) -> None:
+    for seconds_ago in (9_000, 7_200, 3_600, 3_599, 10):
+        put("aa", seconds_ago, str(seconds_ago))
+
+    parts = list(stretches(reader(), NOW - timedelta(hours=3), NOW))
+
+    assert [[line.message for line in part] for part in parts] == [["9000"], ["7200"], ["3600", "3599", "10"]]
 
 
 def test_no_line_is_older_than_asked(put: Put) -> None:

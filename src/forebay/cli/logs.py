@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,7 +94,7 @@ def logs(
     console.steady()
     if follow:
         go_on(reader, teller, pace, reach=reach, count=count)
-    elif not teller.tell(_first(reader, pace, reach=reach, count=count)):
+    elif not sum(teller.tell(lines) for lines in _first(reader, pace, reach=reach, count=count)):
         console.remark(f"forebay: no lines in the last {since or '7 days'}")
 
 
@@ -132,14 +132,17 @@ def _shown(about: Subject, form: Form) -> Shown:
     return Shown(form=form, is_sample=is_sample, is_on_terminal=platform.is_terminal(sys.stdout))
 
 
-def _first(reader: Reader, pace: Pace, *, reach: timedelta, count: int | None) -> list[Line]:
+def _first(reader: Reader, pace: Pace, *, reach: timedelta, count: int | None) -> Iterator[list[Line]]:
+    """Yield the lines to begin with, in one or several parts."""
+    from forebay.deploy.live.logs import stretches
     from forebay.deploy.trouble import explained
 
     now = pace.utc()
     with explained("reading the logs"):
         if count is None:
-            return reader.between(now - reach)
-        return reader.last(count, since_utc=now - reach, now_utc=now)
+            yield from stretches(reader, now - reach, now)
+        else:
+            yield reader.last(count, since_utc=now - reach, now_utc=now)
 
 
 class Teller:
@@ -188,13 +191,17 @@ def go_on(
 
     Raises `DeployError` when CloudWatch fails several times in a row.
     """
-    from forebay.deploy.live.logs import Tail
+    from forebay.deploy.live.logs import OVERLAP, Tail
     from forebay.deploy.trouble import explained
 
     began_utc = pace.utc()
-    lines = _first(reader, pace, reach=reach, count=count)
-    tail = Tail(reader, began_utc - reach, lines)
-    teller.tell(lines)
+    since_utc = max(began_utc - OVERLAP, began_utc - reach)
+    recent: list[Line] = []
+    for lines in _first(reader, pace, reach=reach, count=count):
+        teller.tell(lines)
+        recent += [line for line in lines if line.at_utc >= since_utc]
+    # With a limit, what is older than the first line was left out; without one, a late line is as welcome as any.
+    tail = Tail(reader, since_utc, recent, first=recent[0] if recent and count is not None else None)
     patience = Patience()
     while looks is None or (looks := looks - 1) >= 0:
         pace.wait(FOLLOW_S)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from forebay.deploy.live.service import read_tasks, short
 from forebay.deploy.live.where import Where
+from forebay.deploy.services import GONE
 from forebay.deploy.template import contract
 from forebay.deploy.trouble import code_of
 from forebay.errors import DeployError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 FIRST_STRETCH = timedelta(minutes=1)
 GROWTH = 5
+STRETCH = timedelta(hours=1)
 OVERLAP = timedelta(seconds=30)
 STREAMS_MAX = 200
 
@@ -101,13 +103,24 @@ class LogReader:
             raise _no_group(self._group) from error
 
 
-class Tail:
-    """Everything that comes, from an instant or from the first of the lines that were told already."""
+def stretches(reader: Reader, start_utc: datetime, now_utc: datetime) -> Iterator[list[Line]]:
+    """Yield the lines from an instant to the newest, an hour's at a time: a week of a busy service fills no memory."""
+    while start_utc + STRETCH < now_utc:
+        yield reader.between(start_utc, start_utc + STRETCH)
+        start_utc += STRETCH
+    yield reader.between(start_utc)
 
-    def __init__(self, reader: Reader, since_utc: datetime, told: Sequence[Line] = ()) -> None:
+
+class Tail:
+    """Everything that comes, from an instant on."""
+
+    def __init__(
+        self, reader: Reader, since_utc: datetime, told: Sequence[Line] = (), *, first: Line | None = None
+    ) -> None:
+        """`told`: what was told since then. `first`: the line before which some were left out on purpose."""
         self._reader = reader
-        self._floor = _place(told[0]) if told else (since_utc, "")
-        """Nothing before it is told, not even late: it was left out on purpose."""
+        self._floor = (since_utc, "") if first is None else _place(first)
+        """Nothing before it is told, not even late."""
         self._newest = self._floor[0]
         self._told: dict[str, datetime] = {}
         """Event id → its time, of all that may be read again."""
@@ -139,7 +152,7 @@ def previous_task(clients: Clients, where: Where, group: str) -> str:
     """Return the task that spoke last of those that have stopped; ECS itself forgets them after an hour."""
     from botocore.exceptions import ClientError
 
-    alive = {task.task_id for task in read_tasks(clients, where).alive}
+    alive = _alive(clients, where)
     pages = clients.logs.get_paginator("describe_log_streams").paginate(
         logGroupName=group, orderBy="LastEventTime", descending=True
     )
@@ -153,6 +166,18 @@ def previous_task(clients: Clients, where: Where, group: str) -> str:
             raise
         raise _no_group(group) from error
     raise DeployError(f"{group} has no lines of a task that has stopped: leave out --previous")
+
+
+def _alive(clients: Clients, where: Where) -> set[str]:
+    """Return the ids of the tasks that have not stopped; none when the service itself has gone and its lines are left."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return {task.task_id for task in read_tasks(clients, where).alive}
+    except ClientError as error:
+        if code_of(error) not in GONE:
+            raise
+        return set()
 
 
 def _no_group(group: str) -> DeployError:
