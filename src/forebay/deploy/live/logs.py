@@ -169,7 +169,7 @@ def previous_task(clients: Clients, where: Where, group: str) -> str:
 
 
 def _alive(clients: Clients, where: Where) -> set[str]:
-    """Return the ids of the tasks that have not stopped; none when the service itself has gone and its lines are left."""
+    """Return the ids of the tasks that have not stopped; none when only the lines of the service are left."""
     from botocore.exceptions import ClientError
 
     try:
