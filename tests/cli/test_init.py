@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from forebay.deploy.manifest.loading import load
 
 pytestmark = pytest.mark.processes
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "walkthrough.md"
 WORKER = "from forebay import Worker\n\nworker = Worker('jobs')\n"
 QUESTIONS = (
     ("What do you want to name this service?", "thumbnails"),
@@ -37,11 +39,12 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
-def answer(terminal: Terminal, question: str, text: str) -> None:
-    """Wait for the question, and answer it."""
+def answer(terminal: Terminal, question: str, text: str) -> str:
+    """Wait for the question, and answer it. Return what was shown up to it."""
     terminal.read_until(question)
-    terminal.shown = terminal.shown.partition(question)[2]
+    before, _, terminal.shown = terminal.shown.partition(question)
     terminal.type(f"{text}\n")
+    return before + question
 
 
 def written(folder: Path) -> set[str]:
@@ -60,6 +63,41 @@ def test_the_answers_stand_in_the_manifest_and_nothing_is_deployed_unasked(termi
     assert manifest.scaling is not None
     assert (manifest.scaling.min, manifest.scaling.max) == (0, 20)
     assert (manifest.scaling.latency, manifest.scaling.job, manifest.run.slots) == (300.0, 2.0, 4)
+
+
+def test_the_questions_are_those_of_the_page_with_its_answers(terminal: Terminal) -> None:
+    (conversation,) = re.findall(r"```console\n(What do you want.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+    shown = "".join(answer(terminal, question, text) for question, text in QUESTIONS)
+    shown += answer(terminal, "Would you like to deploy a test environment?", "")
+
+    # The suggested name is made of the folder's, and the answers are echoed wherever the terminal stands.
+    lines = [re.sub(r" \[.*", "", line) for line in conversation.splitlines()]
+    assert [line for line in lines if line not in shown] == []
+    answers = [re.sub(r".*\] ?", "", line) for line in conversation.splitlines() if "] " in line or line.endswith("]")]
+    assert answers == [text for _, text in QUESTIONS]
+
+
+def test_a_workspace_of_copilots_is_pointed_at(tmp_path: Path) -> None:
+    manifest = tmp_path / "copilot" / "queue-consumer" / "manifest.yml"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("name: queue-consumer\ntype: Worker Service\n")
+
+    ran = run("init", "--yes", "--handler", "sample", cwd=tmp_path)
+
+    assert "`forebay import copilot/queue-consumer/manifest.yml` takes it over" in ran.err
+
+
+@pytest.mark.parametrize("options", [(), ("--min", "0"), ("--max", "1"), ("--handler", "sample")])
+def test_what_init_writes_has_nothing_that_doctor_calls_an_error(tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "jobs.py").write_text(WORKER + "\n\n@worker.job\nasync def job(key: str) -> None: ...\n")
+    run("init", "--yes", *options, cwd=tmp_path)
+
+    ran = run("doctor", cwd=tmp_path)
+
+    assert ran.status == 0, ran.out
+    assert "no errors" in ran.out
+    assert ("no warnings" in ran.out) == (options != ("--handler", "sample"))  # Its jobs may take eleven hours.
 
 
 def test_an_answer_that_will_not_do_is_asked_for_again_with_the_reason(terminal: Terminal) -> None:

@@ -51,7 +51,7 @@ Memory = Annotated[
 Least = Annotated[str | None, typer.Option("--min", metavar="N", show_default=False, help="Tasks at least. [1]")]
 Most = Annotated[str | None, typer.Option("--max", metavar="N", show_default=False, help="Tasks at most. [10]")]
 Latency = Annotated[
-    str | None, typer.Option("--latency", metavar="TIME", show_default=False, help="The wait that is fine. [60s]")
+    str | None, typer.Option("--latency", metavar="TIME", show_default=False, help="The wait that is fine. [10m]")
 ]
 Job = Annotated[str | None, typer.Option("--job", metavar="TIME", show_default=False, help="What a job takes. [10s]")]
 Slots = Annotated[
@@ -95,6 +95,7 @@ def init(
         if _stays(asker, manifest, force=force):
             _deploy(asker, deploy, manifest)
             return
+        _point_at_copilot(manifest.parent)
         called = questions.name(asker, name, manifest)
         answers = starting.Answers(
             name=called,
@@ -110,6 +111,13 @@ def init(
         raise typer.Exit(INTERRUPTED) from None
     _tell(list(files), manifest.parent, answers)
     _deploy(asker, deploy, manifest)
+
+
+def _point_at_copilot(folder: Path) -> None:
+    """Say that a service of Copilot's need not be begun anew."""
+    for path in sorted(folder.glob("copilot/*/manifest.yml")):
+        if "Worker Service" in path.read_text(encoding="utf-8", errors="replace"):
+            console.remark(f"{path} is a worker of Copilot's: `forebay import {path}` takes it over.")
 
 
 def _stays(asker: Asker, manifest: Path, *, force: bool) -> bool:

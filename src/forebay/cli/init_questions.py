@@ -104,9 +104,9 @@ def numbers(asker: Asker, given: Mapping[str, str | None]) -> dict[str, Any]:
     tasks = _reader("count", _whole)
     least: int = asked("min", "How many tasks at least? (0: none while the queue is empty)", "1", tasks)
     most: int = asked("max", "And at most?", str(max(10, least)), lambda text: _at_least(max(least, 1), tasks(text)))
-    found |= {"least": least, "most": most, "latency": "60s", "job": "10s"}
+    found |= {"least": least, "most": most, "latency": "10m", "job": "10s"}
     if most != least:
-        found["latency"] = asked("latency", "How long may a job wait in the queue?", "60s", _scaled_by("latency"))
+        found["latency"] = asked("latency", "How long may a job wait in the queue?", "10m", _scaled_by("latency"))
         found["job"] = asked("job", "How long does a job take, on average?", "10s", _scaled_by("job"))
     return found
 
