@@ -27,7 +27,7 @@ ENVIRONMENT = "test"
 
 PAGE = HERE.parents[1] / "docs" / "template.md"
 BEGIN, END = "<!-- resources -->", "<!-- end of resources -->"
-NAMED_BY_USERS = {"AWS::SNS::Subscription": "Topic", "AWS::Scheduler::Schedule": "Schedule"}
+NAMED_BY_USERS = {"AWS::SNS::Subscription": ("Topic", "AlarmMail"), "AWS::Scheduler::Schedule": ("Schedule",)}
 """Types whose logical ids hold a name of the manifest, and what they begin with."""
 
 
@@ -71,8 +71,9 @@ def tables() -> str:
 
 def _generic(logical_id: str, resource: Json) -> str:
     """Return the name that stands for all resources of its kind: `PublicSubnet…` for those of each zone."""
-    if (kind := resource["Type"]) in NAMED_BY_USERS and logical_id.startswith(NAMED_BY_USERS[kind]):
-        return f"{NAMED_BY_USERS[kind]}…"
+    for prefix in NAMED_BY_USERS.get(resource["Type"], ()):
+        if logical_id.startswith(prefix):
+            return f"{prefix}…"
     return re.sub(r"\d+$", "…", logical_id)
 
 

@@ -226,6 +226,21 @@ def test_subnets_lie_in_the_network_beside_each_other(egress: str, zones: int, c
     assert not any(one.overlaps(other) for one in blocks for other in blocks if one is not other)
 
 
+def test_a_subnet_keeps_its_addresses_whatever_others_come_and_go() -> None:
+    """CloudFormation makes the new ones first: one that moved to the addresses of another could not be made."""
+    found: dict[str, set[str]] = {}
+    for egress in ("public_ip", "nat", "endpoints"):
+        for zones in (1, 2, 3):
+            whole = template(network={"type": "new", "egress": egress, "zones": zones})
+            for name, one in whole["Resources"].items():
+                if one["Type"] == "AWS::EC2::Subnet":
+                    found.setdefault(name, set()).add(one["Properties"]["CidrBlock"])
+
+    assert len(found) == 6
+    assert all(len(blocks) == 1 for blocks in found.values())
+    assert len(set.union(*found.values())) == 6
+
+
 @pytest.mark.parametrize(
     ("egress", "way_out", "public_ip"),
     [("public_ip", "GatewayId", "ENABLED"), ("nat", "NatGatewayId", "DISABLED"), ("endpoints", None, "DISABLED")],

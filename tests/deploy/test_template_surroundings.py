@@ -12,7 +12,7 @@ from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.names import Names
 from forebay.deploy.template import alarms, notices, payloads, schedules, topics
 from forebay.deploy.template.build import build
-from forebay.deploy.template.intrinsics import Json, logical_ids
+from forebay.deploy.template.intrinsics import Json, logical_id
 
 ORDERS = "arn:aws:sns:eu-west-1:123456789012:orders"
 
@@ -39,6 +39,12 @@ def sent(shop: Manifest, logical_id: str, queue_url: str = "https://sqs/shop") -
 
 def scheduled(**said: Any) -> Manifest:
     return manifest(schedules={"nightly": said}, queue={"type": "fifo"} if "group" in said else {})
+
+
+def subscriptions(shop: Manifest) -> dict[str, Json]:
+    """Logical id → properties."""
+    found = topics.piece(shop, names(shop)).resources
+    return {logical_id: one["Properties"] for logical_id, one in found.items()}
 
 
 # Schedules
@@ -102,12 +108,13 @@ def test_a_schedule_can_be_off_and_can_be_spread() -> None:
 
 
 def test_names_that_differ_only_in_what_ids_cannot_hold_get_ids_of_their_own() -> None:
-    ids = logical_ids("Schedule", ["a-b", "a_b", "role"], taken=["ScheduleRole"])
+    given = ["a-b", "a_b", "ab", "a-1", "a1", "role"]
+    ids = {logical_id("Schedule", name, taken=["ScheduleRole"]) for name in given}
 
-    assert len(set(ids.values())) == 3
-    assert all(value.isalnum() for value in ids.values())
-    assert "ScheduleRole" not in ids.values()
-    assert ids == logical_ids("Schedule", ["role", "a_b", "a-b"], taken=["ScheduleRole"])
+    assert len(ids) == len(given)
+    assert all(value.isalnum() for value in ids)
+    assert "ScheduleRole" not in ids
+    assert {"ScheduleAB", "ScheduleAb", "ScheduleA1"} < ids
 
 
 # Topics
@@ -130,7 +137,7 @@ def test_a_topic_may_send_to_both_queues_and_use_their_key_and_no_other_topic_ma
 def test_a_subscription_says_all_that_the_manifest_says() -> None:
     shop = manifest(topics={"orders": {"arn": ORDERS, "raw": True, "filter": {"a": ["b"]}, "filter_on": "body"}})
 
-    subscription = properties(topics.piece, shop, "TopicOrders")
+    (subscription,) = subscriptions(shop).values()
 
     assert subscription == {
         "TopicArn": ORDERS,
@@ -147,14 +154,28 @@ def test_a_subscription_says_all_that_the_manifest_says() -> None:
 def test_a_fifo_topic_has_no_standard_queue_for_what_it_cannot_deliver() -> None:
     shop = manifest(topics={"orders": {"arn": f"{ORDERS}.fifo"}})
 
-    assert "RedrivePolicy" not in properties(topics.piece, shop, "TopicOrders")
+    assert all("RedrivePolicy" not in said for said in subscriptions(shop).values())
+
+
+def test_a_topic_under_another_name_stays_the_same_subscription() -> None:
+    """SNS answers a second subscription with the first; CloudFormation would then delete it with its old id."""
+    before = manifest(topics={"orders": {"arn": ORDERS}})
+    after = manifest(topics={"new": {"arn": f"{ORDERS}-new"}, "paid-orders": {"arn": ORDERS}})
+
+    assert subscriptions(before).items() <= subscriptions(after).items()
+
+
+def test_topics_of_one_name_in_two_accounts_are_two_subscriptions() -> None:
+    elsewhere = ORDERS.replace("123456789012", "210987654321")
+
+    assert len(subscriptions(manifest(topics={"ours": {"arn": ORDERS}, "theirs": {"arn": elsewhere}}))) == 2
 
 
 def test_no_message_comes_before_the_queues_may_take_it() -> None:
     """SNS does not try again what a queue refuses."""
     piece = topics.piece(manifest(topics={"orders": {"arn": ORDERS}}), Names("shop", "test"))
 
-    assert piece.resources["TopicOrders"]["DependsOn"] == ["QueuePolicy", "DeadLetterQueuePolicy"]
+    assert [one["DependsOn"] for one in piece.resources.values()] == [["QueuePolicy", "DeadLetterQueuePolicy"]]
 
 
 # The payload bucket
@@ -236,7 +257,8 @@ def test_without_alarms_nothing_is_watched() -> None:
     resources = build(shop, names(shop))["Resources"]
 
     assert not [name for name in resources if "Alarm" in name or "Rule" in name]
-    assert "Alarms" not in resources["Service"]["Properties"]["DeploymentConfiguration"]
+    watched = resources["Service"]["Properties"]["DeploymentConfiguration"]["Alarms"]
+    assert watched == {"AlarmNames": [], "Enable": False, "Rollback": False}
 
 
 def test_missing_tasks_are_looked_for_where_ecs_tells_them() -> None:
@@ -284,7 +306,19 @@ def test_without_a_topic_there_are_no_rules_and_alarms_only_show() -> None:
     assert "AlarmActions" not in properties(alarms.piece, manifest(), alarms.DEAD_LETTERS)
 
 
-def test_only_the_alarms_of_the_account_and_the_two_rules_may_publish() -> None:
+def test_an_address_that_goes_takes_no_other_with_it() -> None:
+    """SNS has one subscription for an address: one that moves up gets the id of another, and is deleted."""
+    both, one = (
+        notices.piece(manifest(alarms={"emails": emails}), Names("shop", "test")).resources
+        for emails in (["a@example.com", "b@example.com"], ["b@example.com"])
+    )
+
+    gone = both.keys() - one.keys()
+    assert [both[name]["Properties"]["Endpoint"] for name in gone] == ["a@example.com"]
+    assert one.items() <= both.items()
+
+
+def test_only_alarms_of_the_account_and_rules_for_events_may_publish() -> None:
     shop = manifest(alarms={"emails": ["ops@example.com"]})
     statements = properties(notices.piece, shop, "AlarmTopicPolicy")["PolicyDocument"]["Statement"]
 
@@ -292,9 +326,8 @@ def test_only_the_alarms_of_the_account_and_the_two_rules_may_publish() -> None:
         ["cloudwatch.amazonaws.com"],
         ["events.amazonaws.com"],
     ]
-    assert statements[1]["Condition"]["ArnEquals"]["aws:SourceArn"] == [
-        {"Fn::GetAtt": [rule, "Arn"]} for rule in (notices.DEPLOYMENT_FAILED, notices.TASK_FAILED)
-    ]
+    assert statements[0]["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert "Condition" not in statements[1], "EventBridge fills in no key of a condition, and would be refused"
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ from forebay.deploy.manifest.values import (
     Mebibytes,
     Scalar,
     ServiceName,
-    Text,
     VariableName,
     WholeSeconds,
+    arn_of,
 )
 from forebay.deploy.manifest.workload import Build, Deployment, Image, Queue, Scaling, Spot
 
@@ -72,6 +72,13 @@ Bucket = Annotated[
     BeforeValidator(_bucket),
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": f"^{_BUCKET}$"}]}),
 ]
+Cluster = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z0-9_-]{1,255}|arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9_-]+",
+        "write the name or the ARN of a cluster, such as shop",
+    ),
+]
 Tag = Annotated[
     str, Matching(r"(?!aws:)[\w\s.:/=+@-]{1,128}", "a tag has letters, digits and . : / = + @ _ -, not aws:")
 ]
@@ -108,7 +115,7 @@ class Manifest(Section):
     """Seconds between SIGTERM and SIGKILL; Fargate allows 2 to 120."""
     network: Network = Network()
     """Where the tasks run, and how they reach AWS."""
-    cluster: Text | None = None
+    cluster: Cluster | None = None
     """A cluster that exists and has the capacity provider FARGATE (FARGATE_SPOT, too, with `spot:`).
     Omitted: one of the stack's own."""
     insights: Literal["off", "on", "enhanced"] | None = None
@@ -119,7 +126,7 @@ class Manifest(Section):
     """Environment variables of the container, as text. They can be read by anybody who may look at the stack."""
     secrets: dict[VariableName, Secret] = Field(default_factory=dict)
     """Variable → `/name` of an SSM parameter, or the ARN of a parameter or secret (`…:json-key::` is allowed)."""
-    secrets_keys: ListOf[Text] = ()
+    secrets_keys: ListOf[Annotated[str, arn_of("kms", "arn:aws:kms:eu-west-1:123456789012:key/…")]] = ()
     """ARNs of the KMS keys that the secrets are encrypted with, where these are not AWS's own."""
     schedules: dict[ServiceName, Schedule] = Field(default_factory=dict)
     """Name → a job that is sent at given times."""
@@ -191,6 +198,18 @@ class Manifest(Section):
         for name, topic in self.topics.items():
             if not topic.arn.endswith(".fifo"):
                 raise Contradiction(f"topics.{name}.arn", "only a FIFO topic (….fifo) can feed a FIFO queue")
+        return self
+
+    @model_validator(mode="after")
+    def _a_topic_is_subscribed_once(self) -> Self:
+        found: dict[str, str] = {}
+        for name, topic in self.topics.items():
+            if (other := found.setdefault(topic.arn, name)) != name:
+                raise Contradiction(
+                    f"topics.{name}.arn",
+                    f"this is the topic of {other} too, and SNS has one subscription for a topic and a queue: "
+                    "make one of both, with a filter that fits both",
+                )
         return self
 
     @model_validator(mode="after")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import Any
 
 _PARTS = re.compile(r"[^A-Za-z0-9]+")
+_WORDS = re.compile(r"[A-Z][a-z0-9]*")
 
 Json = dict[str, Any]
 """A template or a part of one: what `json.dumps` takes. `template.writing` writes it as YAML with short tags."""
@@ -49,17 +49,25 @@ def allow(
     return {**statement, "Condition": dict(condition)} if condition else statement
 
 
-def logical_ids(prefix: str, names: Iterable[str], *, taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return a logical id for each name, which may hold what ids may not.
+def logical_id(prefix: str, name: str, *, taken: Iterable[str] = ()) -> str:
+    """Return a logical id for a name, which may hold what ids may not.
 
-    Two names that would give the same id get a part of their hash, so that neither depends on the other's place.
+    It follows from this one name, never from others or from a place: CloudFormation takes a new id for a new resource,
+    and deletes the one of the old id. An id that another name could have too gets a part of the name's hash.
     """
-    plain = {name: prefix + "".join(part[:1].upper() + part[1:] for part in _PARTS.split(name)) for name in names}
-    counts = Counter([*plain.values(), *taken])
-    return {
-        name: found if counts[found] == 1 else f"{found}{sha256(name.encode()).hexdigest()[:6]}"
-        for name, found in plain.items()
-    }
+    found = prefix + in_camel_case(name)
+    is_only_its_own = "-".join(_WORDS.findall(found.removeprefix(prefix))).lower() == name
+    return found if is_only_its_own and found not in taken else f"{found}{short_hash(name)}"
+
+
+def in_camel_case(name: str) -> str:
+    """`paid-orders` → `PaidOrders`: what logical ids are made of."""
+    return "".join(part[:1].upper() + part[1:] for part in _PARTS.split(name))
+
+
+def short_hash(text: str) -> str:
+    """Return what tells one text from others in a logical id."""
+    return sha256(text.encode()).hexdigest()[:6]
 
 
 DESCRIPTION_KEY = "forebay:description"

@@ -79,21 +79,24 @@ def _security_group(manifest: Manifest, names: Names) -> Json:
 def _new(manifest: Manifest, names: Names) -> Piece:
     network = manifest.network
     parts = [Piece(resources={"Vpc": _vpc(manifest, names)})]
-    blocks = iter(_blocks(network.cidr, 2 * network.zones))
     if network.egress != "endpoints":
-        parts.append(_public(manifest, names, blocks))
+        parts.append(_public(manifest, names))
     if network.egress != "public_ip":
-        parts.append(_private(manifest, names, blocks))
+        parts.append(_private(manifest, names))
         parts.append(gateway([f"PrivateRoutes{zone}" for zone in _zones(manifest)]))
     if network.egress == "endpoints":
         parts.append(interfaces(manifest, names, subnets(manifest)))
     return joined(parts)
 
 
-def _blocks(cidr: str, count: int) -> list[str]:
-    """Cut the address range into `count` equal parts, and leave the rest of it free."""
-    whole = IPv4Network(cidr)
-    return [str(block) for block in whole.subnets(prefixlen_diff=(count - 1).bit_length())][:count]
+def _block(manifest: Manifest, kind: str, zone: int) -> str:
+    """Return the addresses of a subnet: an eighth of the network, the first ones for public subnets.
+
+    Each subnet has the same ones whatever others there are. CloudFormation makes new subnets before it deletes old
+    ones, so one that moved would meet its own addresses.
+    """
+    eighths = list(IPv4Network(manifest.network.cidr).subnets(prefixlen_diff=3))
+    return str(eighths[(0 if kind == "Public" else 4) + zone - 1])
 
 
 def _tags(names: Names, what: str) -> list[Json]:
@@ -114,14 +117,14 @@ def _vpc(manifest: Manifest, names: Names) -> Json:
     )
 
 
-def _subnet(names: Names, kind: str, zone: int, block: str) -> Json:
+def _subnet(manifest: Manifest, names: Names, kind: str, zone: int) -> Json:
     return resource(
         "AWS::EC2::Subnet",
         f"The {kind.lower()} subnet of zone {zone}",
         {
             "VpcId": ref("Vpc"),
             "AvailabilityZone": {"Fn::Select": [zone - 1, {"Fn::GetAZs": ""}]},
-            "CidrBlock": block,
+            "CidrBlock": _block(manifest, kind, zone),
             # Tasks ask for a public address themselves, so that nothing else in the subnet gets one unasked.
             "MapPublicIpOnLaunch": False,
             "Tags": _tags(names, f"{kind.lower()}-{zone}"),
@@ -137,7 +140,7 @@ def _association(kind: str, zone: int, table: str) -> Json:
     )
 
 
-def _public(manifest: Manifest, names: Names, blocks: Any) -> Piece:
+def _public(manifest: Manifest, names: Names) -> Piece:
     """Return the way to the internet and a public subnet in each zone."""
     resources: dict[str, Json] = {
         "InternetGateway": resource(
@@ -165,20 +168,20 @@ def _public(manifest: Manifest, names: Names, blocks: Any) -> Piece:
         ),
     }
     for zone in _zones(manifest):
-        resources[f"PublicSubnet{zone}"] = _subnet(names, "Public", zone, next(blocks))
+        resources[f"PublicSubnet{zone}"] = _subnet(manifest, names, "Public", zone)
         resources[f"PublicSubnetRoutes{zone}"] = _association("Public", zone, "PublicRoutes")
     associations = tuple(name for name in resources if name.startswith("PublicSubnetRoutes"))
     is_used = manifest.network.egress == "public_ip"
     return Piece(resources=resources, first=("PublicRoute", *associations) if is_used else ())
 
 
-def _private(manifest: Manifest, names: Names, blocks: Any) -> Piece:
+def _private(manifest: Manifest, names: Names) -> Piece:
     """Return a private subnet in each zone, with a NAT gateway as its way out if that is the egress."""
     resources: dict[str, Json] = {}
     first: list[str] = []
     for zone in _zones(manifest):
         table = f"PrivateRoutes{zone}"
-        resources[f"PrivateSubnet{zone}"] = _subnet(names, "Private", zone, next(blocks))
+        resources[f"PrivateSubnet{zone}"] = _subnet(manifest, names, "Private", zone)
         resources[table] = resource(
             "AWS::EC2::RouteTable",
             f"The routes of the private subnet of zone {zone}",

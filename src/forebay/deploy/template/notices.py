@@ -17,7 +17,7 @@ from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.names import Names
 from forebay.deploy.template.cluster import cluster_name
 from forebay.deploy.template.contract import ALARM_TOPIC
-from forebay.deploy.template.intrinsics import Json, Piece, allow, arn, get_att, ref, resource
+from forebay.deploy.template.intrinsics import Json, Piece, allow, arn, ref, resource, short_hash
 
 DEPLOYMENT_FAILED = "DeploymentFailedRule"
 TASK_FAILED = "TaskFailedRule"
@@ -52,19 +52,20 @@ def _topic(manifest: Manifest, names: Names) -> dict[str, Json]:
     )
     policy = resource(
         "AWS::SNS::TopicPolicy",
-        "Who may publish to the topic: this account's alarms, and the two rules",
+        "Who may publish to the topic: this account's alarms, and rules for events",
         {
             "Topics": [ref(ALARM_TOPIC)],
             "PolicyDocument": {"Version": "2012-10-17", "Statement": _publishers()},
         },
     )
     mails = {
-        f"AlarmMail{number}": resource(
+        # By the address and not by its place: SNS has one subscription for each, and would lose one that moves up.
+        f"AlarmMail{short_hash(address)}": resource(
             "AWS::SNS::Subscription",
             f"Mails for {_short(address)}, once its owner has confirmed",
             {"TopicArn": ref(ALARM_TOPIC), "Protocol": "email", "Endpoint": address},
         )
-        for number, address in enumerate(manifest.alarms.emails, start=1)
+        for address in manifest.alarms.emails
     }
     return {ALARM_TOPIC: topic, "AlarmTopicPolicy": policy, **mails}
 
@@ -75,7 +76,6 @@ def _short(address: str) -> str:
 
 def _publishers() -> list[Json]:
     this_account = {"aws:SourceAccount": ref("AWS::AccountId")}
-    rules = [get_att(DEPLOYMENT_FAILED, "Arn"), get_att(TASK_FAILED, "Arn")]
     return [
         allow(
             ["sns:Publish"],
@@ -84,13 +84,9 @@ def _publishers() -> list[Json]:
             principal={"Service": "cloudwatch.amazonaws.com"},
             condition={"StringEquals": this_account, "ArnLike": {"aws:SourceArn": arn("cloudwatch", "alarm:*")}},
         ),
-        allow(
-            ["sns:Publish"],
-            ref(ALARM_TOPIC),
-            sid="Events",
-            principal={"Service": "events.amazonaws.com"},
-            condition={"ArnEquals": {"aws:SourceArn": rules}},
-        ),
+        # Without a condition: EventBridge tells SNS neither account nor rule, so that any would refuse its messages
+        # without a word ("You can't use Condition blocks in Amazon SNS topic policies for EventBridge").
+        allow(["sns:Publish"], ref(ALARM_TOPIC), sid="Events", principal={"Service": "events.amazonaws.com"}),
     ]
 
 

@@ -127,11 +127,12 @@ def _fifo(manifest: Manifest) -> Json:
     queue = manifest.queue
     if queue.type != "fifo":
         return {}
-    fast = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+    # Both are said also where they are SQS's defaults: what a template leaves out may stay as it was.
     return {
         "FifoQueue": True,
         "ContentBasedDeduplication": queue.content_based_deduplication,
-        **(fast if queue.high_throughput else {}),
+        "DeduplicationScope": "messageGroup" if queue.high_throughput else "queue",
+        "FifoThroughputLimit": "perMessageGroupId" if queue.high_throughput else "perQueue",
     }
 
 

@@ -19,7 +19,7 @@ from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.manifest.surroundings import Schedule
 from forebay.deploy.names import Names
 from forebay.deploy.template import contract, encryption
-from forebay.deploy.template.intrinsics import Json, Piece, allow, arn, get_att, logical_ids, ref, resource, sub
+from forebay.deploy.template.intrinsics import Json, Piece, allow, arn, get_att, logical_id, ref, resource, sub
 
 TARGET = "arn:${AWS::Partition}:scheduler:::aws-sdk:sqs:sendMessage"
 LATE_MAX_S = 3_600
@@ -34,9 +34,11 @@ def piece(manifest: Manifest, names: Names) -> Piece:
     """Return the schedules, their group and the role that they send with."""
     if not manifest.schedules:
         return Piece()
-    ids = logical_ids("Schedule", manifest.schedules, taken=(GROUP, ROLE))
     is_fifo = manifest.queue.type == "fifo"
-    schedules = {ids[name]: _schedule(name, schedule, is_fifo=is_fifo) for name, schedule in manifest.schedules.items()}
+    schedules = {
+        logical_id("Schedule", name, taken=(GROUP, ROLE)): _schedule(name, schedule, is_fifo=is_fifo)
+        for name, schedule in manifest.schedules.items()
+    }
     group = resource("AWS::Scheduler::ScheduleGroup", "The schedules of this service", {"Name": names.stack})
     return Piece(resources={GROUP: group, ROLE: _role(manifest, names), **schedules})
 

@@ -58,16 +58,17 @@ def strategy(spot: Spot) -> list[Json]:
 
 def _deployment(manifest: Manifest, alarms: tuple[str, ...]) -> Json:
     deployment = manifest.deployment
+    # Said also where none is watched: what a template leaves out may stay as it was.
     watched = {
         "AlarmNames": [ref(alarm) for alarm in alarms],
-        "Enable": True,
-        "Rollback": deployment.rollback,
+        "Enable": bool(alarms),
+        "Rollback": bool(alarms) and deployment.rollback,
     }
     return {
         "MinimumHealthyPercent": deployment.minimum_percent,
         "MaximumPercent": deployment.maximum_percent,
         "DeploymentCircuitBreaker": {"Enable": True, "Rollback": deployment.rollback},
-        **({"Alarms": watched} if alarms else {}),
+        "Alarms": watched,
     }
 
 

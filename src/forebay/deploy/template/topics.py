@@ -13,7 +13,7 @@ from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.manifest.surroundings import Subscription
 from forebay.deploy.names import Names
 from forebay.deploy.template import contract, encryption
-from forebay.deploy.template.intrinsics import Json, Piece, allow, get_att, logical_ids, resource
+from forebay.deploy.template.intrinsics import Json, Piece, allow, get_att, in_camel_case, resource, short_hash
 
 SCOPES = {"attributes": "MessageAttributes", "body": "MessageBody"}
 SNS = {"Service": "sns.amazonaws.com"}
@@ -23,7 +23,6 @@ def piece(manifest: Manifest, names: Names) -> Piece:  # noqa: ARG001  (the form
     """Return the subscriptions, and what the policies of the queues and of their key say of the topics."""
     if not manifest.topics:
         return Piece()
-    ids = logical_ids("Topic", manifest.topics)
     named = {"ArnEquals": {"aws:SourceArn": sorted({topic.arn for topic in manifest.topics.values()})}}
 
     def may_send(queue: str) -> Json:
@@ -31,13 +30,22 @@ def piece(manifest: Manifest, names: Names) -> Piece:  # noqa: ARG001  (the form
 
     return Piece(
         resources={
-            ids[name]: _subscription(name, topic, is_fifo=manifest.queue.type == "fifo")
+            _id(topic): _subscription(name, topic, is_fifo=manifest.queue.type == "fifo")
             for name, topic in manifest.topics.items()
         },
         queue_statements=(may_send(contract.QUEUE),),
         dead_letter_statements=(may_send(contract.DEAD_LETTER_QUEUE),),
         key_statements=(allow(encryption.SENDING, "*", sid="Topics", principal=SNS, condition=named),),
     )
+
+
+def _id(topic: Subscription) -> str:
+    """Return the logical id, of the topic and not of the name that the manifest gives it.
+
+    SNS has one subscription for a topic and a queue. Under a new id CloudFormation would be given the same one again,
+    and then delete it with the old id.
+    """
+    return f"Topic{in_camel_case(topic.arn.rpartition(':')[2])}{short_hash(topic.arn)}"
 
 
 def _subscription(name: str, topic: Subscription, *, is_fifo: bool) -> Json:
