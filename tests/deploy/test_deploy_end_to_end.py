@@ -91,7 +91,7 @@ def test_a_change_is_shown_by_diff_and_made_by_deploy(forebay: Forebay, folder: 
     deploy(forebay)
     done = forebay("diff", "--env", "test", "--exit-code")
 
-    assert (same.status, different.status, done.status) == (0, 1, 0), different.err
+    assert (same.status, different.status, done.status) == (0, 3, 0), different.err
     assert "✔ Stack thumbnails-test is as the manifest says" in same.out
     assert re.search(r"^  ~ The queue that your jobs wait in", different.out, flags=re.M)
     assert "-      MessageRetentionPeriod: 345600" in different.out
@@ -276,5 +276,10 @@ def test_contradictions_stop_a_deployment_before_aws_is_asked(
     ran = forebay("deploy", "--env", "test", "--image", IMAGE)
 
     assert ran.status == 2
-    assert "must go first; `forebay doctor` explains them" in ran.err
-    assert "✘ " in ran.out
+    assert "set queue.dead_letter_retention to 14d" in ran.err
+
+
+def test_an_error_of_doctor_can_be_overruled(forebay: Forebay, folder: Path, moto_cloud: MotoCloud) -> None:
+    (folder / "forebay.yml").write_text("name: thumbnails\nqueue:\n  dead_letter_retention: 60\n")
+
+    assert forebay("deploy", "--image", IMAGE, "--no-doctor").status == 0

@@ -111,6 +111,21 @@ def test_a_first_deployment_is_asked_for_as_a_creation() -> None:
     assert proposal.changes == (Change("add", "Queue", "AWS::SQS::Queue", "The queue that your jobs wait in"),)
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("InvalidChangeSetStatus", "ChangeSet [arn:change-set] cannot be executed in its current status of [OBSOLETE]"),
+        ("ValidationError", "Stack:arn:stack is in UPDATE_IN_PROGRESS state and can not be updated."),
+    ],
+)
+def test_who_comes_second_is_told_to_follow_the_first(code: str, message: str) -> None:
+    stack, stacks = cloud(page(told("Queue")))
+    stack.planned["ExecuteChangeSet"] = [refused(code, "ExecuteChangeSet", message)]
+
+    with pytest.raises(DeployError, match="somebody else has begun a deployment of this stack meanwhile"):
+        stacks.carry_out(proposed(stacks))
+
+
 def test_a_stack_that_is_not_there_has_no_state() -> None:
     _, stacks = cloud(exists=False)
 

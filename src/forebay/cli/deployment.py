@@ -17,7 +17,7 @@ from forebay.cli.asking import Asking
 from forebay.cli.progress_lines import Line, change_lines
 from forebay.cli.screen import Screen
 from forebay.cli.wanted_image import WantedImage
-from forebay.errors import DeployError, ManifestError
+from forebay.errors import DeployError
 
 if TYPE_CHECKING:
     from forebay.deploy.clients import Clients
@@ -56,7 +56,6 @@ class Deployment:
 
     def _run(self, *, image: WantedImage, shows_difference: bool, waits: bool) -> None:
         deployments = self._deployments
-        self._refuse_contradictions()
         deployed = self._standing()
         template = deployments.template()
         surroundings = deployments.surroundings(template)
@@ -77,21 +76,6 @@ class Deployment:
             raise typer.Exit(1)
         self._start(proposal, template, deployed, waits=waits)
 
-    def _refuse_contradictions(self) -> None:
-        """Raise `ManifestError` for what cannot work, whatever AWS says."""
-        from forebay.cli.examining import errors
-
-        found = errors(self._loaded)
-        for one in found:
-            self._screen.say(
-                Line(f"✘ {one.title}: {one.value} ({one.written or one.place})", "bad"),
-                Line(f"  {one.why}"),
-                Line(f"  → {one.remedy}", "bold"),
-            )
-        if found:
-            count = "1 contradiction" if len(found) == 1 else f"{len(found)} contradictions"
-            raise ManifestError(f"{self._loaded.file}: {count} must go first; `forebay doctor` explains them")
-
     def _standing(self) -> Deployed:
         """Return what is there, when a deployment can begin from it."""
         deployed = self._deployments.look()
@@ -99,7 +83,7 @@ class Deployment:
         if state is not None and state.is_busy:
             self._attach(deployed, state)
         self._deployments.refuse_obstacles(deployed)
-        if state is not None and state.status == "ROLLBACK_COMPLETE":
+        if state is not None and deployed.has_failed_at_first:
             self._clean_up(deployed, state)
             deployed = self._deployments.look()
         return deployed

@@ -26,7 +26,11 @@ Examples:
 
 \b
 CloudFormation is asked what would be replaced, by a change set that is discarded at once. Without `--image` the image
-that is deployed counts as unchanged. Exits 0 with and without differences; with `--exit-code` 1 when there are any."""
+that is deployed counts as unchanged. Exits 0 with and without differences; with `--exit-code` 3 when there are any, so
+that 1 and 2 still say that the question could not be answered."""
+
+DIFFERENT = 3
+"""With `--exit-code`. Git has 1 there, which is an error of every verb here."""
 
 
 @app.command(epilog=EPILOG)
@@ -39,7 +43,7 @@ def diff(
     only_read: Annotated[
         bool, typer.Option("--no-change-set", help="Only read: what is replaced is not told then.")
     ] = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when something would change.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when something would change.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show which resources `deploy` would add, change, replace or remove, and how the template differs."""
@@ -55,24 +59,26 @@ def diff(
     deployments = Deployments(loaded, clients, clock=SystemClock(), pause=time.sleep)
     deployed = deployments.look()
     template = deployments.template()
-    has_stack = deployed.state is not None and not deployed.state.is_empty
-    if has_stack and not only_read:
+    has_stack = bool(deployed.template) and not deployed.has_failed_at_first
+    if has_stack and not deployed.is_busy and not only_read:
         changes = _asked(deployments, template, deployed, image)
     else:
-        changes = changes_between(deployed.template, template)
-    lines = difference(deployed.template, template)
+        changes = changes_between(deployed.template if has_stack else {}, template)
+    lines = difference(deployed.template if has_stack else {}, template)
     screen.event(
         "difference", stack=loaded.names.stack, exists=has_stack,
         changes=[change.as_json() for change in changes], diff=lines,
     )  # fmt: skip
     if not as_json:
         if not has_stack:
-            screen.say(Line(f"There is no stack {loaded.names.stack} yet: everything is new", "bold"))
+            screen.say(Line(f"Nothing is deployed as {loaded.names.stack}: everything is new", "bold"))
+        elif deployed.is_busy:
+            screen.say(Line(f"Stack {loaded.names.stack} is being worked on: what is replaced is not told", "bold"))
         if not changes and not lines:
             screen.say(Line(f"✔ Stack {loaded.names.stack} is as the manifest says", "good"))
         screen.say(*change_lines(changes), *(toned(line) for line in lines))
     if exit_code and (changes or lines):
-        raise typer.Exit(1)
+        raise typer.Exit(DIFFERENT)
 
 
 def _asked(deployments: Deployments, template: Json, deployed: Deployed, image: str | None) -> tuple[Change, ...]:

@@ -48,6 +48,16 @@ class Deployed:
     """Empty when there is no stack."""
 
     @property
+    def has_failed_at_first(self) -> bool:
+        """Whether a first deployment was taken back: the stack is there, and nothing else."""
+        return self.state is not None and self.state.status == "ROLLBACK_COMPLETE"
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody works on it."""
+        return self.state is not None and self.state.is_busy
+
+    @property
     def descriptions(self) -> dict[str, str]:
         return descriptions_in(self.template, DESCRIPTION_KEY)
 

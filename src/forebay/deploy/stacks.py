@@ -194,7 +194,14 @@ class Stacks:
     def carry_out(self, proposal: Proposal) -> None:
         """Start the changes. They go on without us."""
         with explained("starting the changes"):
-            self._client.execute_change_set(ChangeSetName=proposal.change_set_id, StackName=proposal.stack_id)
+            try:
+                self._client.execute_change_set(ChangeSetName=proposal.change_set_id, StackName=proposal.stack_id)
+            except ClientError as error:
+                if code_of(error) == "InvalidChangeSetStatus" or "_IN_PROGRESS" in message_of(error):
+                    raise DeployError(
+                        "somebody else has begun a deployment of this stack meanwhile: `forebay deploy` follows it"
+                    ) from error
+                raise
 
     def discard(self, proposal: Proposal) -> None:
         """Leave no trace of a proposal: neither the change set nor the empty stack that a first one makes."""
