@@ -18,11 +18,14 @@ from forebay.cli.examining import case_of, errors, findings, insist, program_of
 from forebay.cli.finding_lines import counted, lines, summary
 from forebay.deploy.doctor.finding import Finding, Severity
 from forebay.deploy.doctor.from_template import facts
-from forebay.deploy.manifest.loading import Loaded, parsed
+from forebay.deploy.manifest.loading import Loaded, load, parsed
 from forebay.deploy.template.build import build
 from forebay.deploy.template.intrinsics import Json
 from forebay.deploy.template.reading import read
 from forebay.errors import ManifestError
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*/forebay.yml"))
 
 MEANT: dict[str, set[str]] = {
     "everything": {"spot-interruptions", "log-mode"},
@@ -47,6 +50,24 @@ def test_our_own_templates_have_no_error_and_no_warning_that_is_not_meant(name: 
 
     assert [finding for finding in found if finding.severity is Severity.ERROR] == []
     assert {one.check for one in found if one.severity is Severity.WARNING} == MEANT.get(name, set())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_our_examples_have_nothing_to_be_told(path: Path) -> None:
+    loaded = load(path)
+    found = examined(loaded, build(loaded.manifest, loaded.names), with_handler=True)
+
+    assert [one for one in found if one.severity is not Severity.NOTE] == []
+    assert "handler-unread" not in [one.check for one in found]
+
+
+def test_the_page_of_manifests_shows_what_would_work() -> None:
+    page = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+    whole = [one for one in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL) if "\nhandler: " in one]
+
+    assert len(whole) >= 3
+    for text in whole:
+        assert errors(of(text)) == []
 
 
 def test_the_sample_worker_is_told_what_eleven_hours_mean() -> None:

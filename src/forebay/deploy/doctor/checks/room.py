@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
+from forebay.deploy import prices
+from forebay.deploy.cost import MONTH_HOURS, POLLS_MINUTE
 from forebay.deploy.doctor.checking import Case, check, error, note, warning
 from forebay.deploy.doctor.finding import Found
+from forebay.deploy.prices import price
 
 MIB = 1_048_576
 PROCESS_MIB = 60
 """What a Python process with Forebay, pydantic and an HTTP client takes before any job."""
 
-MONTH_POLLS = 3 * 60 * 24 * 30
-"""Receives of an idle worker in 30 days: three a minute, 20 s each."""
-SQS_USD_MILLION = 0.40
 EMPTY_RECEIVES_USD = 1.0
-"""Below this nobody need hear of it."""
+"""A month. Below this nobody need hear of it."""
 
 
 @check("memory-buffer", "The bodies that a worker holds fit into its memory")
@@ -87,13 +87,14 @@ def empty_receives(case: Case) -> Iterator[Found]:
     if service is None or case.facts.queue is None:
         return
     tasks = scaling.minimum if scaling is not None else service.desired or 0
-    polls = tasks * MONTH_POLLS * max(1, len(case.worker.queues))
-    usd = polls / 1_000_000 * SQS_USD_MILLION
+    polls = round(tasks * POLLS_MINUTE * 60 * MONTH_HOURS) * max(1, len(case.worker.queues))
+    kind = "fifo" if case.facts.queue.is_fifo else "standard"
+    usd = polls / 1_000_000 * price(f"sqs_{kind}_million_requests")
     if usd >= EMPTY_RECEIVES_USD:
         yield note(
             f"{tasks} tasks ask {polls:,} times a month: {usd:.2f} USD",
             service.place,
-            "each empty long poll of 20 s is a request; the price is the public one of us-east-1",
+            f"each empty long poll of 20 s is a request (list prices of {prices.said()})",
             "let fewer tasks run at the least (scaling.min)",
             "scaling.min" if scaling is not None else "count",
         )
