@@ -40,8 +40,8 @@ def examined(loaded: Loaded, template: Json, *, with_handler: bool = False) -> t
     return findings(loaded, [case_of(loaded, facts(template), program)])
 
 
-def of(text: str) -> Loaded:
-    return parsed(text.encode(), file="forebay.yml", folder=Path.cwd())
+def of(text: str, environment: str | None = None) -> Loaded:
+    return parsed(text.encode(), environment, file="forebay.yml", folder=Path.cwd())
 
 
 @pytest.mark.parametrize("name", golden.NAMES)
@@ -67,7 +67,8 @@ def test_the_page_of_manifests_shows_what_would_work() -> None:
 
     assert len(whole) >= 3
     for text in whole:
-        assert errors(of(text)) == []
+        for environment in read(text).get("environments") or [None]:
+            assert errors(of(text, environment)) == []
 
 
 def test_the_sample_worker_is_told_what_eleven_hours_mean() -> None:
