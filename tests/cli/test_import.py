@@ -165,6 +165,30 @@ def test_a_manifest_that_is_there_stays_unless_forced(workspace: Path) -> None:
     assert load(workspace / "forebay.yml").manifest.name == "queue-consumer"
 
 
+def test_a_dockerfile_of_ours_can_be_had_with_it_and_the_manifest_names_that(workspace: Path) -> None:
+    (workspace / "requirements.txt").write_text("forebay\n")
+
+    ran = run("import", MANIFEST, "--handler", "jobs:worker", "--generate", cwd=workspace)
+
+    build = load(workspace / "forebay.yml").manifest.image.build
+    assert ran.status == 0, ran.err
+    assert ran.out.split() == ["forebay.yml", "forebay.schema.json", "Dockerfile", ".dockerignore"]
+    assert (build.dockerfile, build.context) == ("Dockerfile", ".")
+    assert 'ENTRYPOINT ["forebay"]' in (workspace / "Dockerfile").read_text()
+
+
+def test_a_name_that_cannot_be_ours_is_told_with_the_option_that_changes_it(workspace: Path) -> None:
+    (workspace / MANIFEST).write_text(ARTICLE.replace("name: queue-consumer", f"name: {'q' * 41}"))
+
+    refused = run("import", MANIFEST, cwd=workspace)
+    named = run("import", MANIFEST, "--name", "queue-consumer", cwd=workspace)
+
+    assert refused.status == 2
+    assert f"So nothing was written: mend it in {MANIFEST}, or pass --name" in refused.err
+    assert named.status == 0
+    assert load(workspace / "forebay.yml").names.queue == "queue-consumer-test"
+
+
 def test_a_dash_prints_the_manifest_and_writes_nothing(workspace: Path) -> None:
     ran = run("import", MANIFEST, "--output", "-", cwd=workspace)
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from forebay.deploy.copilot.conversion import Conversion, convert, values_of
 from forebay.deploy.copilot.draft import Around
+from forebay.deploy.copilot.merging import with_override
+from forebay.deploy.manifest import writing
+from forebay.deploy.manifest.loading import parsed
+from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.manifest.reading import read
 from forebay.errors import ManifestError
 
@@ -177,8 +182,8 @@ SCHEMA: dict[str, tuple[str, dict[str, Any], list[str]]] = {
         ["network.vpc.placement"],
     ),
     "network.vpc.placement.subnets": (
-        "network: {vpc: {placement: {subnets: [subnet-1, subnet-2]}}}",
-        {"network": {"type": "existing", "vpc": "vpc-0a1b", "subnets": ["subnet-1", "subnet-2"], "egress": "nat"}},
+        "network: {vpc: {placement: {subnets: [subnet-1a, subnet-2b]}}}",
+        {"network": {"type": "existing", "vpc": "vpc-0a1b", "subnets": ["subnet-1a", "subnet-2b"], "egress": "nat"}},
         ["network.vpc.placement.subnets"],
     ),
     "network.vpc.placement.subnets.from_tags": (
@@ -204,8 +209,8 @@ SCHEMA: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "variables.from_cfn": ("variables: {A: {from_cfn: x}}", {}, ["variables.A"]),
     "env_file": ("env_file: ./a.env", {}, ["env_file"]),
     "secrets": (
-        "secrets: {A: /a/b, B: PLAIN, C: 'arn:aws:ssm:x'}",
-        {"secrets": {"A": "/a/b", "B": "/PLAIN", "C": "arn:aws:ssm:x"}},
+        "secrets: {A: /a/b, B: PLAIN, C: 'arn:aws:ssm:eu-central-1:123456789012:parameter/c'}",
+        {"secrets": {"A": "/a/b", "B": "/PLAIN", "C": "arn:aws:ssm:eu-central-1:123456789012:parameter/c"}},
         [],
     ),
     "secrets.secretsmanager": (
@@ -304,6 +309,35 @@ def test_what_one_environment_says_comes_into_its_section_only(key: str) -> None
     assert {place: at(override, place) for place in expected} == expected
     assert conversion.values["environments"]["prod"] == {}
     assert {f"environments.test.{place}" for place in told} <= set(places(conversion))
+
+
+def loaded(conversion: Conversion) -> Manifest:
+    """The manifest of the environment `test`, by way of the text that a person gets."""
+    text = writing.text({**conversion.values, "handler": "a:b"})
+    environment = "test" if "environments" in conversion.values else None
+    return parsed(text.encode(), environment, file="forebay.yml", folder=Path()).manifest
+
+
+@given(
+    common=st.sets(st.sampled_from(sorted(SCHEMA)), max_size=6),
+    own=st.sets(st.sampled_from(sorted(SCHEMA)), max_size=3),
+)
+@settings(max_examples=150, deadline=None)
+def test_an_environment_is_what_copilot_would_have_made_of_it(common: set[str], own: set[str]) -> None:
+    """Whatever both say: the text with an override means the same as a manifest that says it all at once."""
+    base: dict[str, Any] = {"name": "cost-analyzer", "type": "Worker Service"}
+    over: dict[str, Any] = {}
+    for target, keys in ((base, common), (over, own)):
+        for key in sorted(keys):
+            target |= with_override(target, values_of(read(SCHEMA[key][0].encode(), "x")[1]))
+
+    of_both = convert({**base, "environments": {"test": over, "prod": None}}, AROUND)
+    try:
+        at_once = loaded(convert(with_override(base, over), AROUND))
+    except ManifestError:
+        reject()  # Such as a size that Fargate does not have.
+
+    assert loaded(of_both) == at_once
 
 
 SECTIONS = (

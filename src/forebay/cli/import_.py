@@ -37,6 +37,10 @@ Handler = Annotated[
     str | None,
     typer.Option("--handler", metavar="TARGET", show_default=False, help="module:attribute of your Worker."),
 ]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", show_default=False, help="The service's name. [Copilot's]")
+]
+Generate = Annotated[bool, typer.Option("--generate", help="Write a Dockerfile and .dockerignore too.")]
 Application = Annotated[
     str | None,
     typer.Option("--app", metavar="NAME", show_default=False, help="Copilot's application. [from copilot/.workspace]"),
@@ -61,6 +65,8 @@ def import_(
     output: Output = DEFAULT_MANIFEST,
     force: Force = False,
     handler: Handler = None,
+    name: Name = None,
+    generate: Generate = False,
     application: Application = None,
     account: Account = None,
     region: Region = None,
@@ -69,7 +75,7 @@ def import_(
     """Make a forebay.yml of a Worker Service of AWS Copilot."""
     from forebay.deploy import new_files
     from forebay.deploy.importing import Wanted, converted
-    from forebay.deploy.starting import schema_beside
+    from forebay.deploy.starting import image_files, schema_beside
 
     if not force and str(output) != "-" and new_files.existing([output]):
         raise ManifestError(f"{output} is there already: --force replaces it, --output - only prints")
@@ -81,6 +87,8 @@ def import_(
             environments=tuple(env or ()),
             addons=addons,
             handler=handler,
+            name=name,
+            generates=generate,
             **known,
         )
     )
@@ -88,7 +96,9 @@ def import_(
         console.tell(found.text.rstrip("\n"))
     else:
         files = {output: found.text, **schema_beside(output)}
-        new_files.write(files, replacing=[output] if force else [])
+        if generate:
+            files |= image_files(found.name, output.parent)
+        new_files.write(files, replacing=new_files.existing(files) if force else [])
         for path in files:
             console.tell(str(path))
     for line in found.told():

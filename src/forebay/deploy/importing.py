@@ -29,6 +29,7 @@ from forebay.deploy.manifest import reading, writing
 from forebay.deploy.manifest.loading import parsed
 from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.names import DEFAULT_ENVIRONMENT
+from forebay.deploy.starting import DOCKERFILE
 from forebay.errors import ManifestError
 
 NO_HANDLER = "your_module:worker"
@@ -45,6 +46,10 @@ class Wanted:
     environments: tuple[str, ...] = ()
     addons: Path | None = None
     handler: str | None = None
+    name: str | None = None
+    """Another name for the service than Copilot's."""
+    generates: bool = False
+    """A Dockerfile is written too, and the manifest names it."""
     application: str | None = None
     region: str | None = None
     account: str | None = None
@@ -56,6 +61,8 @@ class Converted:
     """The new manifest as text, and the remarks that stand in it too."""
 
     text: str
+    name: str
+    """The service's."""
     notes: tuple[Note, ...]
 
     def told(self) -> Iterator[str]:
@@ -96,13 +103,24 @@ def converted(wanted: Wanted) -> Converted:
     )
     found = convert(written, around, environments=wanted.environments, permissions=permissions)
     values = {**found.values, "handler": _handler(wanted, notes)}
+    if wanted.name is not None:
+        values["name"] = wanted.name
+    if wanted.generates:
+        values["image"] = {"build": {"dockerfile": DOCKERFILE, "context": "."}}
     conversion = Conversion(_ordered(values), (*notes.taken, *found.notes))
     text = _text(conversion, wanted.manifest)
-    # Any environment will do: all are checked.
-    parsed(
-        text.encode(), next(iter(found.values.get("environments", ())), None), file="forebay.yml", folder=wanted.folder
-    )
-    return Converted(text, conversion.notes)
+    _check(text, next(iter(found.values.get("environments", ())), None), wanted)
+    return Converted(text, str(values["name"]), conversion.notes)
+
+
+def _check(text: str, environment: str | None, wanted: Wanted) -> None:
+    """Read the new manifest as `deploy` will. Any environment will do, since all are checked."""
+    try:
+        parsed(text.encode(), environment, file="forebay.yml", folder=wanted.folder)
+    except ManifestError as error:
+        raise ManifestError(
+            f"{error}\nSo nothing was written: mend it in {wanted.manifest}, or pass --name if it is the name"
+        ) from None
 
 
 def workspace(manifest: Path) -> Path:

@@ -86,11 +86,16 @@ def files(answers: Answers, manifest: Path) -> dict[Path, str]:
     parsed(text.encode(), file=str(manifest), folder=manifest.parent)
     found = {manifest: text}
     if isinstance(answers.image, Generated):
-        needs = requirements.found(manifest.parent)
-        found[manifest.parent / DOCKERFILE] = dockerfile(answers.name, needs)
-        if not (manifest.parent / DOCKERIGNORE).exists():
-            found[manifest.parent / DOCKERIGNORE] = dockerignore()
+        found |= image_files(answers.name, manifest.parent)
     return found | schema_beside(manifest)
+
+
+def image_files(name: str, folder: Path) -> dict[Path, str]:
+    """Return a Dockerfile for the service `name`, and a `.dockerignore` where there is none."""
+    found = {folder / DOCKERFILE: dockerfile(name, requirements.found(folder))}
+    if not (folder / DOCKERIGNORE).exists():
+        found[folder / DOCKERIGNORE] = dockerignore()
+    return found
 
 
 def schema_beside(manifest: Path) -> dict[Path, str]:

@@ -30,7 +30,8 @@ def container(source: Source, draft: Draft, around: Around) -> None:
             source.notes.left_out(
                 key,
                 'the task runs `forebay run` with the manifest\'s `handler:`. Have ENTRYPOINT ["forebay"] in the '
-                "Dockerfile (`forebay init` writes one); what else the command did belongs into a start hook.",
+                "Dockerfile (`forebay import --generate` writes one); what else the command did belongs into a start "
+                "hook.",
             )
     _platform(source, draft)
     draft.put("cpu", source.whole("cpu"))
@@ -62,8 +63,8 @@ def _image(image: Source, draft: Draft, around: Around) -> None:
     if build is not None or location is not None:
         image.notes.differs(
             image.at("build" if build is not None else "location"),
-            "the image must hold Forebay and your handler; Copilot's ran any program. `forebay init` writes such a "
-            "Dockerfile.",
+            "the image must hold Forebay and your handler; Copilot's ran any program. `forebay import --generate` "
+            "writes such a Dockerfile.",
         )
     for key, text in _IMAGE_KEYS.items():
         if image.take(key) is not None:
