@@ -270,10 +270,18 @@ class ScriptedQueues(Failing):
 class ScriptedKeys(Failing):
     """KMS, which notes what is to go."""
 
+    description: str = ""
+    state: str = "Enabled"
+    """Of whatever key it is asked about."""
     going: list[tuple[str, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         Failing.__init__(self)
+
+    def describe_key(self, **asked: Any) -> dict[str, Any]:
+        self._called("DescribeKey")
+        key_id = asked["KeyId"].rsplit("/", 1)[-1]
+        return {"KeyMetadata": {"KeyId": key_id, "Description": self.description, "KeyState": self.state}}
 
     def schedule_key_deletion(self, **asked: Any) -> None:
         self.going.append((asked["KeyId"], asked["PendingWindowInDays"]))

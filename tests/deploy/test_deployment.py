@@ -9,7 +9,15 @@ from typing import Any, cast
 import pytest
 import typer
 from tests.deploy.scenes import DEPLOYED_BEFORE, FAILED, FIRST, ROLLING, UPDATE
-from tests.deploy.scripted_aws import STACK_ID, ScriptedQueues, ScriptedService, ScriptedStack, Told, of_stack
+from tests.deploy.scripted_aws import (
+    STACK_ID,
+    ScriptedKeys,
+    ScriptedQueues,
+    ScriptedService,
+    ScriptedStack,
+    Told,
+    of_stack,
+)
 
 from forebay.cli.deployment import Deployment
 from forebay.cli.screen import PlainScreen
@@ -47,6 +55,20 @@ REPLACED = {
         }
     ]
 }
+CHANGED = {
+    "Changes": [
+        {
+            "ResourceChange": {
+                "LogicalResourceId": "Queue",
+                "ResourceType": "AWS::SQS::Queue",
+                "Action": "Modify",
+                "Replacement": "False",
+                "Details": [{"Target": {"Attribute": "Properties", "Name": "KmsMasterKeyId"}}],
+            }
+        }
+    ]
+}
+OUR_KEY = "Encrypts the queues of thumbnails-test"
 IMPORTED = (
     of_stack(0.1, "IMPORT_IN_PROGRESS", "User Initiated"),
     Told(1.0, "Queue", "IMPORT_IN_PROGRESS"),
@@ -86,10 +108,12 @@ def loaded(tmp_path: Path) -> Loaded:
 
 def deploy(
     loaded: Loaded, stack: ScriptedStack, answers: Answers | None = None, *, service: ScriptedService | None = None,
-    queues: ScriptedQueues | None = None, shows_difference: bool = False, waits: bool = True,
+    queues: ScriptedQueues | None = None, keys: ScriptedKeys | None = None, shows_difference: bool = False,
+    waits: bool = True,
 ) -> None:  # fmt: skip
     service = service or ScriptedService(stack.clock)
-    clients = cast("Any", SimpleNamespace(cloudformation=stack, ecs=service, ecr=None, sqs=queues or ScriptedQueues()))
+    sqs, kms = queues or ScriptedQueues(), keys or ScriptedKeys()
+    clients = cast("Any", SimpleNamespace(cloudformation=stack, ecs=service, ecr=None, sqs=sqs, kms=kms))
     deployments = Deployments(loaded, clients, clock=stack.clock, pause=stack.pause)
     run = Deployment(loaded, clients, deployments, PlainScreen(), answers or Answers())
     run.run(image=WantedImage(named=IMAGE), shows_difference=shows_difference, waits=waits)
@@ -376,11 +400,62 @@ def test_a_key_comes_with_the_queues_that_it_encrypts(tmp_path: Path) -> None:
     stack = cloud(IMPORTED, ADDED, later=[UPDATE])
     queues = ScriptedQueues({"thumbnails-test": [0], "thumbnails-test-dead": [1]}, key="arn:aws:kms:eu:1:key/abc-1")
 
-    deploy(load(tmp_path / "forebay.yml"), stack, Answers(True), queues=queues)
+    deploy(load(tmp_path / "forebay.yml"), stack, Answers(True), queues=queues, keys=ScriptedKeys(description=OUR_KEY))
 
     taken = stack.created[0]["ResourcesToImport"]
     assert [one["LogicalResourceId"] for one in taken] == ["Queue", "DeadLetterQueue", "QueueKey"]
     assert taken[2]["ResourceIdentifier"] == {"KeyId": "abc-1"}
+
+
+@pytest.mark.parametrize("key", ["arn:aws:kms:eu:1:key/abc-1", "alias/aws/sqs", "arn:aws:kms:eu:1:alias/theirs"])
+def test_a_key_of_somebody_else_is_left_alone(tmp_path: Path, key: str) -> None:
+    """An import would put our policy in the place of theirs."""
+    (tmp_path / "forebay.yml").write_text(MANIFEST + "queue:\n  encryption: kms\n")
+    stack = cloud(IMPORTED, ADDED, later=[UPDATE])
+    queues = ScriptedQueues({"thumbnails-test": [1]}, key=key)
+
+    deploy(
+        load(tmp_path / "forebay.yml"), stack, Answers(True), queues=queues, keys=ScriptedKeys(description="Payments")
+    )
+
+    assert [one["LogicalResourceId"] for one in stack.created[0]["ResourcesToImport"]] == ["Queue"]
+
+
+def test_a_key_that_is_to_be_deleted_is_called_back_first(tmp_path: Path) -> None:
+    (tmp_path / "forebay.yml").write_text(MANIFEST + "queue:\n  encryption: kms\n")
+    stack = cloud(IMPORTED, ADDED)
+    queues = ScriptedQueues({"thumbnails-test": [1]}, key="arn:aws:kms:eu:1:key/abc-1")
+
+    with pytest.raises(DeployError, match="aws kms cancel-key-deletion --key-id abc-1"):
+        deploy(
+            load(tmp_path / "forebay.yml"), stack, Answers(True), queues=queues,
+            keys=ScriptedKeys(description=OUR_KEY, state="PendingDeletion"),
+        )  # fmt: skip
+
+    assert stack.created == []
+
+
+def test_messages_that_stay_encrypted_with_a_key_that_goes_are_asked_about(
+    loaded: Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"KmsMasterKeyId": "arn:old"}}}}
+    stack = cloud(UPDATE, CHANGED, past=DEPLOYED_BEFORE, template=before)
+    answers = Answers(False)
+
+    with pytest.raises(typer.Exit):
+        deploy(loaded, stack, answers)
+
+    assert answers.asked == ["Go on, and lose what is named above?"]
+    assert "what waits in it stays encrypted with the old key" in capsys.readouterr().out
+
+
+def test_a_key_for_a_queue_that_had_none_locks_nothing_away(loaded: Loaded) -> None:
+    before = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"SqsManagedSseEnabled": True}}}}
+    answers = Answers()
+
+    deploy(loaded, cloud(UPDATE, CHANGED, past=DEPLOYED_BEFORE, template=before), answers)
+
+    assert answers.asked == []
 
 
 def test_left_over_queues_that_nobody_wants_to_take_in_stand_in_the_way(loaded: Loaded) -> None:

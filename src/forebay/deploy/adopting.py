@@ -6,7 +6,8 @@ Rules kept here and nowhere else:
 
 1. An import brings in what is there and makes nothing: its template has the left-over resources only, with no more
    than CloudFormation needs to know them again. Everything else follows with the update after it.
-2. A queue that the stack's own key encrypts comes with that key, or its messages could not be read again.
+2. A queue that the stack's own key encrypts comes with that key, or its messages could not be read again. Any other key
+   is somebody else's: an import would put our policy in the place of theirs.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from forebay.deploy.clients import Clients
 from forebay.deploy.kept import KeptQueue, queues_there
 from forebay.deploy.names import Names
 from forebay.deploy.stacks import Import
-from forebay.deploy.template import contract
+from forebay.deploy.template import contract, encryption
 from forebay.deploy.template.intrinsics import DESCRIPTION_KEY, Json
 from forebay.deploy.trouble import explained
+from forebay.errors import DeployError
 
 IDENTIFYING = ("QueueName", "FifoQueue")
 """What an import must say of a queue; the rest is set by the update."""
@@ -32,7 +34,7 @@ class LeftOver:
 
     queues: tuple[KeptQueue, ...]
     key_id: str | None = None
-    """The key of the main queue, when it is a customer's own."""
+    """The key of the queues, when an earlier stack of this service has made it."""
 
 
 def left_over(clients: Clients, names: Names) -> LeftOver | None:
@@ -44,7 +46,24 @@ def left_over(clients: Clients, names: Names) -> LeftOver | None:
             return None
         told = sqs.get_queue_attributes(QueueUrl=queues[0].url, AttributeNames=["KmsMasterKeyId"])
     key = told.get("Attributes", {}).get("KmsMasterKeyId")
-    return LeftOver(queues, key.rsplit("/", 1)[-1] if key and not key.startswith("alias/") else None)
+    return LeftOver(queues, _of_ours(clients, names, key) if key else None)
+
+
+def _of_ours(clients: Clients, names: Names, key: str) -> str | None:
+    """Return the key's id if it is the stack's own and can be used; None for any other."""
+    if key.startswith("alias/") or ":alias/" in key:
+        return None  # AWS's own key, or one that somebody else has named.
+    with explained(f"looking at key {key}"):
+        told = clients.kms.describe_key(KeyId=key)["KeyMetadata"]
+    if told.get("Description") != encryption.key_description(names):
+        return None
+    if told.get("KeyState") == "PendingDeletion":
+        raise DeployError(
+            f"the messages in queue {names.queue} need key {told['KeyId']}, which is to be deleted: call it back "
+            f"(`aws kms cancel-key-deletion --key-id {told['KeyId']}`, then `aws kms enable-key --key-id "
+            f"{told['KeyId']}`) and deploy again, or lose them with `forebay delete --queues`"
+        )
+    return told["KeyId"]
 
 
 def imports(template: Json, found: LeftOver, names: Names) -> tuple[Import, ...]:

@@ -9,7 +9,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Act = Literal["add", "change", "replace", "may replace", "remove", "leave", "take in"]
@@ -25,6 +25,11 @@ COSTS = {
     "AWS::EC2::VPC": "everything in it is made anew",
     "AWS::EC2::NatGateway": "tasks lose their way out meanwhile",
 }
+
+LOCKED_AWAY = (
+    "what waits in it stays encrypted with the old key, which the tasks may no longer use: drain it first, or let "
+    "`permissions:` have kms:Decrypt on that key until then"
+)
 
 SIGNS: Mapping[Act, str] = {
     "add": "+",
@@ -49,10 +54,14 @@ class Change:
     """What of it changes, as far as CloudFormation tells."""
     replacing: tuple[str, ...] = ()
     """Those properties that only a new resource can have."""
+    locks_away: bool = False
+    """A queue gets another key, or none."""
 
     @property
     def cost(self) -> str | None:
         """What is lost by it; None when nothing is."""
+        if self.locks_away:
+            return LOCKED_AWAY
         return COSTS.get(self.kind) if self.act in ("replace", "may replace", "remove") else None
 
     @property
@@ -78,6 +87,20 @@ def changes_of(answers: Sequence[Mapping[str, Any]], descriptions: Mapping[str, 
     """Return the changes that DescribeChangeSet tells, page by page."""
     told = [item.get("ResourceChange") for answer in answers for item in answer.get("Changes", ())]
     return tuple(_change(one, descriptions) for one in told if one is not None)
+
+
+def with_keys(changes: Sequence[Change], old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return the changes of one template to another, those of queues marked whose messages keep a key that goes."""
+
+    def key(template: Mapping[str, Any], name: str) -> Any:
+        return template.get("Resources", {}).get(name, {}).get("Properties", {}).get("KmsMasterKeyId")
+
+    def marked(change: Change) -> Change:
+        before = key(old, change.logical_id)
+        goes = change.act == "change" and before is not None and before != key(new, change.logical_id)
+        return replace(change, locks_away=goes) if change.kind == "AWS::SQS::Queue" else change
+
+    return tuple(map(marked, changes))
 
 
 def _change(told: Mapping[str, Any], descriptions: Mapping[str, str]) -> Change:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from forebay.clock import Clock
 from forebay.deploy import wishing
 from forebay.deploy.adopting import LeftOver, import_template, imports, left_over
-from forebay.deploy.change_values import descriptions_in
+from forebay.deploy.change_values import descriptions_in, with_keys
 from forebay.deploy.clients import Clients
 from forebay.deploy.default_network import look_up
 from forebay.deploy.following import Follower, Screen
@@ -117,7 +117,8 @@ class Deployments:
         """Have the changes worked out. Without an image it stays as it is."""
         parameters = dict(surroundings) if image is None else {**surroundings, contract.IMAGE: image}
         wish = wishing.wish_for(self._loaded, template, parameters, old=deployed.descriptions)
-        return self._proposed(wish, is_first=deployed.state is None or deployed.state.is_empty)
+        proposal = self._proposed(wish, is_first=deployed.state is None or deployed.state.is_empty)
+        return replace(proposal, changes=with_keys(proposal.changes, deployed.template, template))
 
     def _proposed(self, wish: Wish, *, is_first: bool) -> Proposal:
         change_set = f"forebay-{uuid.uuid4().hex[:12]}"

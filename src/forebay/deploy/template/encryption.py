@@ -70,6 +70,11 @@ def kept(manifest: Manifest) -> Json:
     return {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
+def key_description(names: Names) -> str:
+    """Return what KMS says of the stack's own key, by which it is known again when a stack has left it."""
+    return f"Encrypts the queues of {names.stack}"
+
+
 def piece(manifest: Manifest, names: Names, given: Piece) -> Piece:
     """Return the queues' key, when it is the stack's own."""
     if not has_own_key(manifest):
@@ -85,7 +90,7 @@ def piece(manifest: Manifest, names: Names, given: Piece) -> Piece:
         "AWS::KMS::Key",
         "The key that encrypts what waits in the queues",
         {
-            "Description": f"Encrypts the queues of {names.stack}",
+            "Description": key_description(names),
             "EnableKeyRotation": True,
             "PendingWindowInDays": 30,
             "KeyPolicy": {"Version": "2012-10-17", "Statement": policy},
