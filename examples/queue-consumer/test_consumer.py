@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from consumer import worker
 from forebay.testing import LocalQueue
+
+from consumer import worker
 
 
 def test_a_number_of_milliseconds_is_worked_and_words_are_buried(forebay_queue: LocalQueue) -> None:

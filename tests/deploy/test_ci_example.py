@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,16 @@ def _held(loader: Template, suffix: str, node: yaml.Node) -> Any:
 Template.add_multi_constructor("!", _held)
 
 
+def commands(workflow: dict[str, Any], *jobs: str) -> list[str]:
+    steps = [step for name, job in workflow["jobs"].items() if name in jobs or not jobs for step in job["steps"]]
+    return [line for step in steps for line in step.get("run", "").splitlines()]
+
+
+# BaseLoader: for YAML 1.1 the key `on` is true.
+TOLD: dict[str, Any] = yaml.load(WORKFLOW.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+CHECKS = [command for command in commands(TOLD, "check") if not command.startswith("pip install")]
+
+
 @pytest.fixture(scope="module")
 def role() -> dict[str, Any]:
     template = yaml.load(ROLE_FILE.read_text(encoding="utf-8"), Loader=Template)
@@ -49,16 +60,9 @@ def role() -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def workflow() -> dict[str, Any]:
-    # BaseLoader: for YAML 1.1 the key `on` is true.
-    found: dict[str, Any] = yaml.load(WORKFLOW.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    return found
-
-
-def commands(workflow: dict[str, Any]) -> list[str]:
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    return [line for step in steps for line in step.get("run", "").splitlines()]
+    return TOLD
 
 
 def test_the_workflow_has_no_rights_but_those_that_a_job_asks_for(workflow: dict[str, Any]) -> None:
@@ -112,6 +116,22 @@ def test_the_role_names_each_action_and_passes_roles_only_to_tasks_and_schedules
         "scheduler.amazonaws.com",
     ]
     assert len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) < INLINE_POLICY_CHARACTERS_MAX
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("command", CHECKS)
+def test_what_the_workflow_checks_is_so(tmp_path: Path, command: str) -> None:
+    """In a copy, which has no project around it, as a repository of its own."""
+    folder = tmp_path / "queue-consumer"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command], cwd=folder, env={**clean_environment(), "PATH": path},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.processes

@@ -197,6 +197,21 @@ def test_the_image_of_the_example_is_as_init_writes_it() -> None:
 
 
 @pytest.mark.processes
+def test_the_example_runs_on_a_laptop_as_its_readme_says() -> None:
+    (command,) = [line for line in commands(README) if line.startswith("forebay local")]
+    words = command.replace("20:500", "3:20").split()
+
+    done = subprocess.run(
+        [*forebay(), *words[1:], "--no-page", "--port", "0"], cwd=EXAMPLE, stdin=subprocess.DEVNULL,
+        env={**clean_environment(), "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, check=False,
+        timeout=PATIENCE_S,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (done.stdout + done.stderr).count(" - Working for 20 milliseconds") == 3
+
+
+@pytest.mark.processes
 def test_the_examples_own_test_passes() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "-c", os.devnull, "."],
