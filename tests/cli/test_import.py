@@ -203,7 +203,13 @@ def test_a_dash_prints_the_manifest_and_writes_nothing(workspace: Path) -> None:
         ("name: [", "manifest.yml:"),
         ("name: a\nname: b\n", "manifest.yml:2:1: name stands here again"),
         ("name: x1\ntype: Backend Service\n", "type: Backend Service: only a Worker Service can be converted"),
+        ("name: x1\n", f"{MANIFEST}: type: nothing: only a Worker Service can be converted"),
         ("type: Worker Service\n", "name"),
+        (
+            "name: x1\ntype: Worker Service\ncount: {range: 5-2}\n",
+            "forebay: this manifest cannot be taken over, since in forebay.yml this would be wrong:\n"
+            "  scaling.min: min: 5 is above max: 2\n",
+        ),
         ("name: Shouting\ntype: Worker Service\n", "write 2 to 40 lower-case letters"),
         ("name: ok\ntype: Worker Service\ncpu: 300\n", "cpu"),
     ],

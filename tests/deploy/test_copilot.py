@@ -250,7 +250,7 @@ SCHEMA: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "deployment.rolling": (
         "deployment: {rolling: recreate}",
         {"deployment": {"minimum_percent": 0, "maximum_percent": 100}},
-        [],
+        ["deployment.rolling"],
     ),
     "deployment.rollback_alarms": ("deployment: {rollback_alarms: [a]}", {}, ["deployment.rollback_alarms"]),
     "deployment.rollback_alarms.messages_delayed": (
@@ -472,6 +472,21 @@ def test_a_variable_of_the_shell_is_told_and_left_as_it_stands() -> None:
 def test_what_only_copilot_knew_is_asked_for_by_its_option(text: str, option: str) -> None:
     with pytest.raises(ManifestError, match=re.escape(option)):
         converted(text, Around(environment="test"))
+
+
+def test_all_that_only_copilot_knew_is_asked_for_at_once() -> None:
+    text = (
+        "subscribe: {topics: [{name: e, service: o}]}\nsecrets: {A: {secretsmanager: x}}\n"
+        "network: {vpc: {placement: {subnets: [subnet-1]}}}\nenvironments: {test: {}, prod: {}}"
+    )
+
+    with pytest.raises(ManifestError) as caught:
+        converted(text, Around(environment="test"))
+
+    assert str(caught.value) == (
+        "what Copilot's manifest does not say is needed for subscribe.topics[0], network.vpc.placement.subnets: "
+        "pass --app NAME --account 123456789012 --region eu-central-1 --vpc vpc-…"
+    )
 
 
 def test_a_workload_of_another_type_is_refused_with_what_could_be_done() -> None:

@@ -11,6 +11,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from forebay.deploy.names import DEFAULT_ENVIRONMENT
 from forebay.deploy.starting import DOCKERFILE
 from forebay.errors import ManifestError
 
+_NEW = "forebay.yml"
 NO_HANDLER = "your_module:worker"
 _TITLES = {"left out": "Left out, because there is no counterpart:", "differs": "Not the same as before:"}
 
@@ -101,7 +103,10 @@ def converted(wanted: Wanted) -> Converted:
         vpc=wanted.vpc,
         path=lambda path: Path(os.path.relpath(root / path, wanted.folder)).as_posix(),
     )
-    found = convert(written, around, environments=wanted.environments, permissions=permissions)
+    try:
+        found = convert(written, around, environments=wanted.environments, permissions=permissions)
+    except ManifestError as error:
+        raise ManifestError(f"{wanted.manifest}: {error}") from error
     values = {**found.values, "handler": _handler(wanted, notes)}
     if wanted.name is not None:
         values["name"] = wanted.name
@@ -114,13 +119,16 @@ def converted(wanted: Wanted) -> Converted:
 
 
 def _check(text: str, environment: str | None, wanted: Wanted) -> None:
-    """Read the new manifest as `deploy` will. Any environment will do, since all are checked."""
+    """Read what would be written; any environment will do, since all are checked."""
     try:
-        parsed(text.encode(), environment, file="forebay.yml", folder=wanted.folder)
+        parsed(text.encode(), environment, file=_NEW, folder=wanted.folder)
     except ManifestError as error:
+        # The lines and columns are those of a text that nobody will see.
+        sentences = re.sub(rf"(?m)^{re.escape(_NEW)}:\d+:\d+: ", "  ", str(error))
         raise ManifestError(
-            f"{error}\nSo nothing was written: mend it in {wanted.manifest}, or pass --name if it is the name"
-        ) from None
+            f"this manifest cannot be taken over, since in forebay.yml this would be wrong:\n{sentences}\n"
+            f"So nothing was written: mend it in {wanted.manifest}, or pass --name if it is the name"
+        ) from error
 
 
 def workspace(manifest: Path) -> Path:

@@ -62,7 +62,7 @@ def convert(
 ) -> Conversion:
     """Return the manifest for what Copilot's file says, for environments that it does not name, and with permissions.
 
-    Raises `ManifestError` for a workload of another type, and for what is needed and nowhere said.
+    Raises `ManifestError` for a workload of another type, and for all that is needed and nowhere said.
     """
     _check_type(written)
     overrides: Any = written.get("environments") or {}
@@ -72,6 +72,7 @@ def convert(
     known, refused = _environments(overrides, environments)
     if not known:
         alone = _one(common, around, permissions)
+        around.check()
         return Conversion(alone.values, (*alone.notes, *refused, *_told_always(common)))
     every = _one(common, replace(around, environment=_EVERY), permissions)
     base = without(every.values, _EVERY)
@@ -83,6 +84,7 @@ def convert(
         one = _one(with_override(common, overrides.get(name) or {}), replace(around, environment=name), permissions)
         sections[name] = difference({key: base[key] for key in base if key != "environments"}, one.values)
         notes += [note.within(name) for note in one.notes if note not in every.notes]
+    around.check()
     return Conversion(base, (*notes, *refused, *_told_always(common)))
 
 

@@ -172,6 +172,12 @@ def deployment(source: Source, draft: Draft) -> None:
         case "recreate":
             draft.put("deployment.minimum_percent", 0)
             draft.put("deployment.maximum_percent", 100)
+            section.notes.differs(
+                section.at("rolling"),
+                "old tasks go first, as before, but each stays while its jobs protect it, and no new one starts until "
+                "then: `deploy` refuses that for jobs that may take long (docs/doctor.md#maximum-percent). Where two "
+                "versions may work one queue, delete `deployment:`.",
+            )
         case "default" | None:
             pass
         case _:
