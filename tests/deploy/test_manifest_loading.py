@@ -52,6 +52,20 @@ def test_values_are_read_as_people_write_them() -> None:
     assert (manifest.schedules["nightly"].cron, manifest.schedules["nightly"].jitter) == ("0 6 * * ? *", 300)
 
 
+def test_a_list_with_a_wrong_value_is_not_said_to_be_empty() -> None:
+    (told,) = complaints("name: shop\npermissions: [{actions: ['*'], resources: ['*']}]\n")
+
+    assert "permissions[0].actions[0]: '*' cannot be" in told
+
+
+def test_a_topic_is_subscribed_once() -> None:
+    arn = "arn:aws:sns:eu-west-1:123456789012:orders"
+
+    (told,) = complaints(f"name: shop\ntopics:\n  first: {{arn: '{arn}'}}\n  second: {{arn: '{arn}'}}\n")
+
+    assert told.startswith("forebay.yml:4:12: topics.second.arn: this is the topic of first too")
+
+
 def test_truths_are_written_in_three_ways() -> None:
     manifest = loaded(
         "name: shop\nexec: True\nalarms: {enabled: False, dashboard: FALSE}\nqueue: {keep: TRUE}\n"

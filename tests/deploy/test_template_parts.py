@@ -139,7 +139,7 @@ def test_spot_is_given_as_weights(
     assert (spot and spot["Weight"]) == on_spot
 
 
-@pytest.mark.parametrize(("stop_timeout", "drain"), [(120, 110), (60, 50), (30, 20), (15, 10), (3, 2)])
+@pytest.mark.parametrize(("stop_timeout", "drain"), [(120, 110), (60, 50), (30, 20), (15, 10), (10, 5), (3, 0)])
 def test_the_drain_ends_before_ecs_kills(stop_timeout: float, drain: float) -> None:
     assert drain_s(manifest(stop_timeout=stop_timeout)) == drain
 
@@ -167,7 +167,7 @@ def test_the_container_has_the_settings_of_run_and_the_variables_as_people_write
 
 
 def test_the_drain_of_the_template_is_one_that_the_worker_reads() -> None:
-    assert float(variables(manifest(stop_timeout=10), {})["FOREBAY_DRAIN"]) == pytest.approx(6.7)
+    assert float(variables(manifest(stop_timeout=20), {})["FOREBAY_DRAIN"]) == pytest.approx(13.3)
 
 
 @pytest.mark.parametrize("name", GOLDEN_NAMES)

@@ -160,6 +160,7 @@ def _worker(options: RunOptions, jobs: tuple[Job, ...] | None, unread: str | Non
         protect=settings.protect,
         processes=settings.processes,
         health=options.health,
+        exits_when_empty=settings.exit_when_empty,
         queues=options.queues,
         sources=options.sources,
         jobs=jobs,

@@ -34,6 +34,7 @@ class Worker:
     protect: str
     processes: int
     health: tuple[str, int] | None
+    exits_when_empty: bool
     queues: tuple[str, ...]
     sources: Mapping[str, str]
     """Setting → where its value comes from, such as `FOREBAY_DRAIN` or `default`."""

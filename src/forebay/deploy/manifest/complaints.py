@@ -68,8 +68,11 @@ class Complaint:
 def complaints(error: ValidationError, root: Mapping) -> list[Complaint]:
     """Return what `error` has against the manifest that `root` holds."""
     wrong: dict[Path, Complaint] = {}
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for problem in problems:
         path = tuple(problem["loc"])
+        if problem["type"] == "too_short" and any(path == one["loc"][: len(path)] != one["loc"] for one in problems):
+            continue  # Only what is right was counted; what is wrong with the others is told.
         found = find(root, path)
         # The members of a union complain one by one, of the same value.
         wrong.setdefault(found.path if problem["type"] != "missing" else path, _complaint(problem, path, found, root))

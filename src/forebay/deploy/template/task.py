@@ -29,6 +29,9 @@ ARCHITECTURES = {"x86_64": "X86_64", "arm64": "ARM64"}
 RESERVE_S = 10.0
 """Between the end of the drain and the kill: messages are given back and the last lines are written."""
 
+RESERVE_MIN_S = 5.0
+"""What a short `stop_timeout` keeps of it at the least; `forebay doctor` refuses less."""
+
 NOT_OURS_TO_SAY = ("queue", "dead_letter")
 """Settings of `run:` that the stack itself decides."""
 
@@ -46,7 +49,8 @@ def drain_s(manifest: Manifest) -> float:
     """Return how long running attempts get: what the manifest says, else what fits before the kill."""
     if manifest.run.drain is not None:
         return manifest.run.drain
-    return manifest.stop_timeout - min(RESERVE_S, manifest.stop_timeout / 3)
+    reserve_s = min(RESERVE_S, max(RESERVE_MIN_S, manifest.stop_timeout / 3))
+    return max(0.0, manifest.stop_timeout - reserve_s)
 
 
 def variables(manifest: Manifest, given: Mapping[str, Any]) -> dict[str, Any]:

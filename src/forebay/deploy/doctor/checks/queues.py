@@ -142,6 +142,24 @@ def queue_source(case: Case) -> Iterator[Found]:
                 )
 
 
+@check("topic-key", "Topics may use the key of the queue", scope="template")
+def topic_key(case: Case) -> Iterator[Found]:
+    queue = case.facts.queue
+    if queue is None or queue.kms_key is None or "${" in queue.kms_key:  # The stack's own key names its topics.
+        return
+    for subscription in case.facts.subscriptions:
+        if subscription.queue == queue.name:
+            yield warning(
+                f"topic {subscription.topic.rpartition(':')[2]}, key {queue.kms_key.rpartition(':')[2]}",
+                f"{queue.place}.KmsMasterKeyId",
+                "SNS sends to an encrypted queue only if the key's own policy says so, and the dead-letter queue has the "
+                "same key: what SNS cannot deliver is lost without a word",
+                "let the key's policy allow kms:GenerateDataKey and kms:Decrypt to sns.amazonaws.com for this topic, or "
+                "set queue.encryption to kms or sqs",
+                "queue.encryption",
+            )
+
+
 @check("queue-kept", "Messages outlive a replacement of the queue", scope="template")
 def queue_kept(case: Case) -> Iterator[Found]:
     for queue in _both(case):

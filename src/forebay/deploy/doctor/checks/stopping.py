@@ -33,7 +33,9 @@ def drain_stop_timeout(case: Case) -> Iterator[Found]:
             f"drain {length(drain_s)} ({case.worker.sources.get('drain', 'default')}), StopTimeout {length(stop_s)}",
             f"{task.container.place}.StopTimeout",
             "ECS kills the worker while it drains: messages are not given back, and stay hidden until their leases end",
-            f"set run.drain to {max(1.0, stop_s - 2 * LEAVING_S):g} or less, or stop_timeout higher (120 at the most)",
+            "set stop_timeout higher (120 at the most)"
+            if stop_s < LEAVING_S
+            else f"set run.drain to {stop_s - LEAVING_S:g} or less, or stop_timeout higher (120 at the most)",
             "run.drain",
         )
 

@@ -32,6 +32,20 @@ def settings_refused(case: Case) -> Iterator[Found]:
         )
 
 
+@check("exit-when-empty", "A worker of a service stays when its queue is empty")
+def exit_when_empty(case: Case) -> Iterator[Found]:
+    if case.worker.exits_when_empty:
+        source = case.worker.sources.get("exit-when-empty", "default")
+        yield error(
+            f"exit_when_empty true ({source})",
+            f"exit_when_empty of the worker ({source})",
+            "ECS starts another task for each that leaves, again and again while nothing waits, and a deployment with an "
+            "empty queue fails at its circuit breaker",
+            "leave run.exit_when_empty out; scaling.min: 0 is how a service rests",
+            "run.exit_when_empty",
+        )
+
+
 @check("handler-unread", "The handler can be imported here, so that its jobs are examined", scope="template")
 def handler_unread(case: Case) -> Iterator[Found]:
     if case.worker.unread is not None:
