@@ -123,6 +123,20 @@ def test_an_interrupted_conversation_writes_nothing(terminal: Terminal, tmp_path
     assert written(tmp_path) == set()
 
 
+def test_an_interruption_at_the_last_question_leaves_what_was_written_and_deploys_nothing(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    for question, text in QUESTIONS:
+        answer(terminal, question, text)
+    terminal.read_until("Would you like to deploy a test environment?")
+
+    terminal.process.send_signal(signal.SIGINT)
+
+    terminal.read_until("Nothing was deployed.")
+    assert terminal.process.wait(PATIENCE_S) == 130
+    assert written(tmp_path) == {"forebay.yml", "Dockerfile", ".dockerignore", "forebay.schema.json"}
+
+
 def test_the_end_of_input_writes_nothing(terminal: Terminal, tmp_path: Path) -> None:
     terminal.read_until("What do you want to name this service?")
 

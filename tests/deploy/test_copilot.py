@@ -430,6 +430,7 @@ def test_what_has_the_environment_in_its_name_stands_in_each_environment_alone()
 
     conversion = converted(text, environments=["test", "prod"])
 
+    assert "environments" in places(conversion)
     assert "topics" not in conversion.values
     assert "variables" not in conversion.values
     assert conversion.values["cpu"] == 512

@@ -169,7 +169,10 @@ def _deploy(asker: Asker, wanted: bool | None, manifest: Path) -> None:
     """Deploy a test environment when that was asked for, and leave with the deployment's exit status."""
     from forebay.cli.main import carry_out
 
-    if wanted is None:
-        wanted = asker.agrees("Would you like to deploy a test environment?")
+    try:
+        wanted = asker.agrees("Would you like to deploy a test environment?") if wanted is None else wanted
+    except typer.Abort:
+        console.remark("\nNothing was deployed.")
+        raise typer.Exit(INTERRUPTED) from None
     if wanted:
         raise typer.Exit(carry_out("deploy", ["--manifest", str(manifest)]))

@@ -70,15 +70,19 @@ def convert(
         raise ManifestError("environments: it is no section: look at Copilot's manifest again")
     common = {key: value for key, value in written.items() if key != "environments"}
     known, refused = _environments(overrides, environments)
+    every = _one(common, replace(around, environment=_EVERY), permissions)
     if not known:
+        known = [around.environment]
         alone = _one(common, around, permissions)
         around.check()
-        return Conversion(alone.values, (*alone.notes, *refused, *_told_always(common)))
-    every = _one(common, replace(around, environment=_EVERY), permissions)
+        named = [] if alone.values == every.values else [_named(known)]
+        return Conversion(alone.values, (*alone.notes, *named, *refused, *_told_always(common)))
     base = without(every.values, _EVERY)
     assert is_section(base), "the name is common to all"
     base = dict(base)
     notes = list(every.notes)
+    if base != every.values:
+        notes.append(_named(known))
     base["environments"] = sections = {}
     for name in known:
         one = _one(with_override(common, overrides.get(name) or {}), replace(around, environment=name), permissions)
@@ -86,6 +90,15 @@ def convert(
         notes += [note.within(name) for note in one.notes if note not in every.notes]
     around.check()
     return Conversion(base, (*notes, *refused, *_told_always(common)))
+
+
+def _named(environments: Iterable[str]) -> Note:
+    return Note(
+        "environments",
+        "differs",
+        f"what has the environment's name in it (topics, secrets) is for {', '.join(environments)} only. Name all your "
+        "environments: `--env` adds those for which Copilot's manifest has no override.",
+    )
 
 
 def _environments(overrides: Mapping[str, Any], more: Iterable[str]) -> tuple[list[str], list[Note]]:
