@@ -152,10 +152,10 @@ def topic_key(case: Case) -> Iterator[Found]:
             yield warning(
                 f"topic {subscription.topic.rpartition(':')[2]}, key {queue.kms_key.rpartition(':')[2]}",
                 f"{queue.place}.KmsMasterKeyId",
-                "SNS sends to an encrypted queue only if the key's own policy says so, and the dead-letter queue has the "
-                "same key: what SNS cannot deliver is lost without a word",
-                "let the key's policy allow kms:GenerateDataKey and kms:Decrypt to sns.amazonaws.com for this topic, or "
-                "set queue.encryption to kms or sqs",
+                "SNS sends to an encrypted queue only if the key's own policy says so, and the dead-letter queue has "
+                "the same key: what SNS cannot deliver is lost without a word",
+                "let the key's policy allow kms:GenerateDataKey and kms:Decrypt to sns.amazonaws.com for this topic, "
+                "or set queue.encryption to kms or sqs",
                 "queue.encryption",
             )
 

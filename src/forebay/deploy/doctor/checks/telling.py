@@ -39,8 +39,8 @@ def exit_when_empty(case: Case) -> Iterator[Found]:
         yield error(
             f"exit_when_empty true ({source})",
             f"exit_when_empty of the worker ({source})",
-            "ECS starts another task for each that leaves, again and again while nothing waits, and a deployment with an "
-            "empty queue fails at its circuit breaker",
+            "ECS starts another task for each that leaves, again and again while nothing waits, and a deployment with "
+            "an empty queue fails at its circuit breaker",
             "leave run.exit_when_empty out; scaling.min: 0 is how a service rests",
             "run.exit_when_empty",
         )
