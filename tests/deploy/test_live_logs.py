@@ -31,8 +31,11 @@ def milliseconds(seconds_ago: float) -> int:
 class ScriptedLogs:
     """Log streams over the real protocol: two events a page, an empty page between, the newest first."""
 
-    def __init__(self, aws: ScriptedAws) -> None:
+    def __init__(self, aws: ScriptedAws, *, page: int = 2) -> None:
         self.events: list[dict[str, Any]] = []
+        self.given = 0
+        """How many events were sent."""
+        self._page = page
         aws.on("FilterLogEvents", self._filtered)
         aws.on("DescribeLogStreams", self._streams)
 
@@ -58,8 +61,10 @@ class ScriptedLogs:
         place, is_empty_page = map(int, asked.get("nextToken", "0 1").split())
         if is_empty_page:
             return {"events": [], "nextToken": f"{place} 0"}
-        rest = {"nextToken": f"{place + 2} 1"} if place + 2 < len(fits) else {}
-        return {"events": fits[place : place + 2], **rest}
+        end = place + self._page
+        rest = {"nextToken": f"{end} 1"} if end < len(fits) else {}
+        self.given += len(fits[place:end])
+        return {"events": fits[place:end], **rest}
 
     def _streams(self, asked: dict[str, Any]) -> dict[str, Any]:
         assert asked["orderBy"] == "LastEventTime"
@@ -202,6 +207,30 @@ def test_the_last_lines_of_a_busy_service_cost_one_question(scripted_aws: Script
 
     starts = {asked["startTime"] for asked in scripted_aws.asked("FilterLogEvents")}
     assert starts == {milliseconds(60)}
+
+
+def test_the_last_lines_before_a_silence_are_found_without_reading_all_that_was_said_before(
+    scripted_aws: ScriptedAws,
+) -> None:
+    logs = ScriptedLogs(scripted_aws, page=50)
+    days_ago = 3 * 86_400
+    for number in range(10_000):
+        logs.put("aa", days_ago + 10_000 - number, str(number))
+
+    last = reader(lines_max=50).last(60, since_utc=NOW - timedelta(days=7), now_utc=NOW)
+
+    assert [line.message for line in last] == [str(number) for number in range(9_940, 10_000)]
+    assert logs.given < 3_000
+
+
+def test_the_last_lines_of_one_instant_are_all_read_however_many_they_are(scripted_aws: ScriptedAws) -> None:
+    logs = ScriptedLogs(scripted_aws, page=50)
+    for number in range(30):
+        logs.put("aa", 5, str(number))
+
+    last = reader(lines_max=10).last(20, since_utc=NOW - timedelta(days=7), now_utc=NOW)
+
+    assert [line.message for line in last] == [str(number) for number in range(10, 30)]
 
 
 def test_text_with_quotes_and_backslashes_is_looked_for_as_it_stands(scripted_aws: ScriptedAws) -> None:

@@ -92,13 +92,14 @@ TASK_HINTS = (
     _hint(
         "settings",
         r"exit code 2\b",
-        "the worker refused its settings or its handler: `forebay logs` shows the sentence, and "
+        "the worker refused its settings or its handler: `forebay logs --previous` shows the sentence, and "
         "`forebay doctor --settings` tries the same here",
     ),
     _hint(
         "service-refused",
         r"exit code 1\b",
-        "a service said no for good (queue, permission, credentials): `forebay logs` shows which",
+        "the worker gave up: a service said no for good (queue, permission, credentials), a start hook raised, or code "
+        "did not end. Its last lines say which: `forebay logs --previous`",
     ),
     _hint(
         "no-command",

@@ -4,7 +4,8 @@ Rules kept here and nowhere else:
 
 1. Lines are told once, in the order of their times, whatever the order in which CloudWatch has them ready: while
    following, the last half minute is read again each time, and an event that was told is known by its id.
-2. The last N lines are looked for in stretches that grow, so that the newest of a busy service cost one small question.
+2. The last N lines are looked for in stretches that grow, so that the newest of a busy service cost one small question,
+   and that are halved where they hold too much: what a service has said before it fell silent is never read as a whole.
 3. A task is the last part of a stream's name, which is how the awslogs driver makes it.
 """
 
@@ -30,6 +31,10 @@ FIRST_STRETCH = timedelta(minutes=1)
 GROWTH = 5
 STRETCH = timedelta(hours=1)
 OVERLAP = timedelta(seconds=30)
+LINES_MAX = 10_000
+"""What is read at once to find the last lines: a page of CloudWatch."""
+INSTANT = timedelta(milliseconds=2)
+"""CloudWatch's times are milliseconds: a stretch as short as this is not halved."""
 STREAMS_MAX = 200
 
 
@@ -54,24 +59,25 @@ class Reader(Protocol):
 class LogReader:
     """Reads one log group. Every method may raise `DeployError` when there is none, and botocore's errors."""
 
-    def __init__(self, clients: Clients, group: str, *, task: str | None = None, containing: str | None = None) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        group: str,
+        *,
+        task: str | None = None,
+        containing: str | None = None,
+        lines_max: int = LINES_MAX,
+    ) -> None:
         """`task`: a task's id or its beginning. `containing`: what a line must hold."""
         self._clients = clients
         self._group = group
         self._task = task
         self._containing = containing
+        self._lines_max = lines_max
 
     def between(self, start_utc: datetime, end_utc: datetime | None = None) -> list[Line]:
         """Return the lines of that time, in order. Without an end: to the newest."""
-        asked: dict[str, Any] = {"logGroupName": self._group, "startTime": _milliseconds(start_utc)}
-        if end_utc is not None:
-            asked["endTime"] = _milliseconds(end_utc) - 1  # CloudWatch's end is included.
-        if self._task is not None:
-            asked["logStreamNamePrefix"] = f"{contract.LOG_STREAM_PREFIX}/{contract.CONTAINER}/{self._task}"
-        if self._containing is not None:
-            asked["filterPattern"] = _phrase(self._containing)
-        lines = [line for line in self._lines(asked) if self._task is None or line.task_id.startswith(self._task)]
-        return sorted(lines, key=_place)
+        return sorted(self._lines(start_utc, end_utc), key=_place)
 
     def last(self, count: int, *, since_utc: datetime, now_utc: datetime) -> list[Line]:
         """Return the last lines, `count` at most, none older than `since_utc`."""
@@ -79,12 +85,47 @@ class LogReader:
         end: datetime | None = None
         reach, start = FIRST_STRETCH, now_utc
         while len(found) < count and start > since_utc:
-            start = max(now_utc - reach, since_utc)
-            found = self.between(start, end) + found
-            end, reach = start, reach * GROWTH
+            start, lines = self._newest(max(now_utc - reach, since_utc), end, now_utc, most=max(count, self._lines_max))
+            found = lines + found
+            end, reach = start, (now_utc - start) * GROWTH
         return found[-count:]
 
-    def _lines(self, asked: dict[str, Any]) -> Iterator[Line]:
+    def _newest(
+        self, start: datetime, end: datetime | None, now_utc: datetime, *, most: int
+    ) -> tuple[datetime, list[Line]]:
+        """Return the newest lines of a stretch, about `most` of them, and the instant since which none is missing."""
+        lines = self._unless_more(most, start, end)
+        while lines is None:
+            length = (end or now_utc) - start
+            if length <= INSTANT:
+                return start, self.between(start, end)
+            middle = start + length / 2
+            lines = self._unless_more(most, middle, end)
+            if lines == []:
+                end, lines = middle, None  # All of the too many are in the earlier half.
+            else:
+                start = middle
+        return start, lines
+
+    def _unless_more(self, most: int, start: datetime, end: datetime | None) -> list[Line] | None:
+        """Return the lines of a stretch; None when there are more than `most`."""
+        lines = list(islice(self._lines(start, end), most + 1))
+        return None if len(lines) > most else sorted(lines, key=_place)
+
+    def _lines(self, start_utc: datetime, end_utc: datetime | None) -> Iterator[Line]:
+        """Yield the lines of that time as CloudWatch gives them."""
+        asked: dict[str, Any] = {"logGroupName": self._group, "startTime": _milliseconds(start_utc)}
+        if end_utc is not None:
+            asked["endTime"] = _milliseconds(end_utc) - 1  # CloudWatch's end is included.
+        if self._task is not None:
+            asked["logStreamNamePrefix"] = f"{contract.LOG_STREAM_PREFIX}/{contract.CONTAINER}/{self._task}"
+        if self._containing is not None:
+            asked["filterPattern"] = _phrase(self._containing)
+        for line in self._asked(asked):
+            if self._task is None or line.task_id.startswith(self._task):
+                yield line
+
+    def _asked(self, asked: dict[str, Any]) -> Iterator[Line]:
         from botocore.exceptions import ClientError
 
         try:
