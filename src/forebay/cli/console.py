@@ -11,7 +11,10 @@ USAGE_ERROR = 2
 
 
 def steady() -> None:
-    """Write each line at once, so that it stands where it belongs among the lines of a child process."""
+    """Write each line at once, so that it stands where it belongs among the lines of a child process.
+
+    A letter that the terminal's encoding has not is written as its code, so that a ✔ ends no command.
+    """
     platform.line_buffer_prints()
 
 

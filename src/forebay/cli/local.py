@@ -157,7 +157,6 @@ def _run(plan: LocalPlan, *, is_on_terminal: bool) -> int:
     from forebay.cloud.background import fastest_loop
     from forebay.local.runtime import LocalRun
 
-    console.steady()
     with _view(plan, is_on_terminal=is_on_terminal) as view, asyncio.Runner(loop_factory=fastest_loop()) as runner:
         return runner.run(LocalRun(plan, view).run())
 

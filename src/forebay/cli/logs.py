@@ -91,7 +91,6 @@ def logs(
     teller = Teller(_shown(about, "json" if as_json else "raw" if raw else "text"))
     pace = RealPace()
     count = limit or (None if since else LIMIT)
-    console.steady()
     if follow:
         go_on(reader, teller, pace, reach=reach, count=count)
     elif not sum(teller.tell(lines) for lines in _first(reader, pace, reach=reach, count=count)):

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from forebay import platform
-from forebay.cli.console import USAGE_ERROR, complain, remark, tell
+from forebay.cli.console import USAGE_ERROR, complain, remark, steady, tell
 from forebay.errors import DeployError, JobError, ProtectionError, QueueError, SettingsError, TargetError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     platform.fill_standard_descriptors()
+    steady()
     given = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(_status(given))
 

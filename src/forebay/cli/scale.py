@@ -51,7 +51,6 @@ def scale(
         raise SettingsError("--pause and --resume exclude each other: give one of them")
     if count is None and not pause and not resume:
         raise SettingsError("say how many tasks, such as `forebay scale 3`; or --pause or --resume the scaling")
-    console.steady()
     about = subject(environment, manifest, cluster, service)
     made = clients()
     before = _service(made, about)

@@ -53,7 +53,6 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a deployed service: tasks, deployments, queue, protection, stopped tasks, scaling, alarms and cost."""
-    console.steady()
     about = subject(environment, manifest, cluster, service, queue=queue)
     pace = RealPace()
     look = _look(about, pace)

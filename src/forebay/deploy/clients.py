@@ -1,6 +1,7 @@
 """The AWS clients of one command, made when first asked for.
 
-`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`, profiles and Regions are botocore's own business.
+`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`, profiles and Regions are botocore's own business. Each answer is
+looked at by `answers` first.
 """
 
 from __future__ import annotations
@@ -8,6 +9,11 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError
+
+from forebay.deploy import answers
+from forebay.errors import DeployError
 
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
+WHERE_SETTINGS_ARE = "Look at AWS_ENDPOINT_URL, the other AWS_… variables and the AWS profile"
+
 
 class Clients:
     """Clients of one account and Region."""
@@ -34,6 +42,7 @@ class Clients:
 
         # boto3 reads AWS_DEFAULT_REGION only; every other AWS tool, and a worker, knows AWS_REGION, and prefers it.
         self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
+        answers.watch(self._session.events)
 
     @property
     def profile(self) -> str | None:
@@ -43,7 +52,12 @@ class Clients:
 
     def _made(self, service: str) -> Any:
         # boto3's stubs overload this for each of AWS's services, of which only those below are installed.
-        return self._session.client(service)  # type: ignore[call-overload]  # pyright: ignore
+        try:
+            return self._session.client(service)  # type: ignore[call-overload]  # pyright: ignore
+        except BotoCoreError:
+            raise
+        except ValueError as error:  # An address without http://, a number of attempts that is none.
+            raise DeployError(f"the settings for AWS cannot be used: {error}. {WHERE_SETTINGS_ARE}") from error
 
     @cached_property
     def application_autoscaling(self) -> ApplicationAutoScalingClient:

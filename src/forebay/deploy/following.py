@@ -25,7 +25,7 @@ from forebay.deploy.rollout import Rollout
 from forebay.deploy.services import ServiceWatch
 from forebay.deploy.stack_values import StackState
 from forebay.deploy.stacks import Stacks
-from forebay.deploy.trouble import is_throttled, told
+from forebay.deploy.trouble import is_failure, is_throttled, told
 from forebay.errors import DeployError
 
 LOOK_S = 2.0
@@ -126,8 +126,7 @@ class Follower:
 def _may_pass(error: ClientError | BotoCoreError) -> bool:
     if isinstance(error, BotoCoreError):
         return True
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return is_throttled(error) or status >= 500
+    return is_throttled(error) or is_failure(error)
 
 
 def _lost(error: ClientError | BotoCoreError) -> DeployError:

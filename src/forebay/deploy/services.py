@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from forebay.deploy.rollout import Rollout, complaints_of, deployments_of, stops_of
-from forebay.deploy.trouble import code_of, is_throttled, told
+from forebay.deploy.trouble import code_of, is_failure, is_throttled, told
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -45,7 +45,7 @@ class ServiceWatch:
         try:
             return self._looked(since_utc)
         except ClientError as error:
-            if code_of(error) not in GONE and not is_throttled(error):
+            if code_of(error) not in GONE and not is_throttled(error) and not is_failure(error):
                 self._refusal = str(told(error, doing="looking at the service"))
         except BotoCoreError:
             return Rollout()  # Whoever follows the stack meets the same obstacle, and deals with it.

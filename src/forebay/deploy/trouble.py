@@ -18,6 +18,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from forebay.deploy.answers import NoAnswer
 from forebay.errors import DeployError
 
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized")
@@ -74,10 +75,8 @@ def explained(doing: str) -> Generator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         raise told(error, doing=doing) from error
-    except ResponseParserError as error:
-        raise DeployError(
-            f"{doing}: the answer is none of AWS's: look at AWS_ENDPOINT_URL, HTTPS_PROXY and what stands between"
-        ) from error
+    except ResponseParserError as error:  # Of a protocol that `answers` does not look at.
+        raise told(NoAnswer(), doing=doing) from error
 
 
 def told(error: ClientError | BotoCoreError, *, doing: str) -> DeployError:
@@ -94,6 +93,11 @@ def code_of(error: ClientError) -> str:
 
 def is_throttled(error: ClientError) -> bool:
     return code_of(error) in THROTTLED
+
+
+def is_failure(error: ClientError) -> bool:
+    """Return whether the service failed, rather than refused: it may work a little later."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
 
 
 def message_of(error: ClientError) -> str:
@@ -145,6 +149,8 @@ def _obstacle(error: BotoCoreError) -> str:
             return "no AWS Region is set: set AWS_REGION, or `region` in the AWS profile"
         case exceptions.ProfileNotFound():
             return f"there is no AWS profile {details.get('profile')!r} (AWS_PROFILE): `aws configure list-profiles`"
+        case NoAnswer():
+            return f"{error}: look at AWS_ENDPOINT_URL, HTTPS_PROXY and what stands between"
         case _ if isinstance(error, SIGNED_OUT):
             return "the single sign-on session has ended: run `aws sso login`"
         case _ if isinstance(error, NO_CREDENTIALS):

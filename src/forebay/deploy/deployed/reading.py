@@ -16,8 +16,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
+from forebay.deploy.answers import NoAnswer
 from forebay.deploy.live.asking import is_loopback
-from forebay.deploy.trouble import DENIED, EXPIRED, NOT_ACCEPTED, SKEWED, THROTTLED, code_of, explained, told
+from forebay.deploy.trouble import (
+    DENIED,
+    EXPIRED,
+    NOT_ACCEPTED,
+    SKEWED,
+    THROTTLED,
+    code_of,
+    explained,
+    is_failure,
+    told,
+)
 
 if TYPE_CHECKING:
     from forebay.deploy.clients import Clients
@@ -51,10 +62,12 @@ class Reading:
             try:
                 return ask()
             except ClientError as error:
-                if code_of(error) in FOR_ALL:
+                if code_of(error) in FOR_ALL or (service == "ecs" and is_failure(error)):
                     raise
                 self.unread[what] = _reason(error)
-            except ResponseParserError:
+            except (NoAnswer, ResponseParserError):
+                if service == "ecs":
+                    raise
                 # A stand-in for AWS that does not know the service answers with what is no answer of it.
                 self.unread[what] = "what answers there does not know this service"
         return None
