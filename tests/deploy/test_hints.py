@@ -40,6 +40,8 @@ TASK_REASONS = {
 }
 
 RESOURCE_REASONS = {
+    "service-exists": "Invalid request provided: CreateService error: Creation of service was not idempotent.",
+    "bucket-not-empty": "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)",
     "exists": "Resource of type 'AWS::SQS::Queue' with identifier {https://sqs…} already exists.",
     "capacity-provider": "The specified capacity provider FARGATE_SPOT was not found. (Service: Ecs, Status Code: 400)",
     "recently-deleted": "You must wait 60 seconds after deleting a queue before you can create another.",

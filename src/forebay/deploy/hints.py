@@ -109,7 +109,8 @@ TASK_HINTS = (
     _hint(
         "permissions-of-files",
         r"read-only file system|permission denied",
-        "the container's root file system is read-only and its user is 10001: write under /tmp only",
+        "the container's root file system is read-only and its user is 10001: write under /tmp only. A Dockerfile of "
+        'your own needs `VOLUME ["/tmp"]`, or /tmp is root\'s',
     ),
     _hint("crash", r"exit code 139\b|exit code 134\b", "native code crashed: look at the wheels that the image holds"),
     _hint(
@@ -142,6 +143,17 @@ TASK_HINTS = (
 )
 
 RESOURCE_HINTS = (
+    _hint(
+        "service-exists",
+        r"Creation of service was not idempotent",
+        "a service of this name runs in the cluster of `cluster:` already: two environments cannot share a cluster, "
+        "since their services have one name",
+    ),
+    _hint(
+        "bucket-not-empty",
+        r"BucketNotEmpty|bucket you tried to delete is not empty",
+        "CloudFormation deletes no bucket that holds objects: `aws s3 rm s3://NAME --recursive`, then again",
+    ),
     _hint(
         "exists",
         r"already exists",

@@ -117,6 +117,7 @@ class Manifest(Section):
     """Where the tasks run, and how they reach AWS."""
     cluster: Cluster | None = None
     """A cluster that exists and has the capacity provider FARGATE (FARGATE_SPOT, too, with `spot:`).
+    Each environment of an account needs another one: its service has the manifest's name.
     Omitted: one of the stack's own."""
     insights: Literal["off", "on", "enhanced"] | None = None
     """Container Insights of the stack's own cluster. Default: on when scaled: the law needs RunningTaskCount."""
