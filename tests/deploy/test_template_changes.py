@@ -1,7 +1,7 @@
 """What a later change of a manifest asks of CloudFormation: nothing that it cannot do.
 
-CloudFormation makes what is new, or replaced, before it deletes what is old. So what is made must not need the name, the
-addresses or the place of what is still there.
+CloudFormation makes what is new, or replaced, before it deletes what is old. So what is made must not need the name,
+the addresses or the place of what is still there.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
+from importlib import import_module
 from ipaddress import IPv4Network
-from typing import Any, cast
+from typing import Any
 
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.deploy.test_template_parts import SOUND, manifest, referred_to
@@ -41,6 +41,8 @@ ONE_OF_A_KIND = {
     "AWS::Scheduler::ScheduleGroup": ("Name",),
 }
 """Type → the properties by which AWS tells one from another: there are no two with the same."""
+
+SCHEMAS: Any = import_module("cfnlint.schema").PROVIDER_SCHEMA_MANAGER  # It has no types of its own.
 
 ARN = "arn:aws:sns:eu-west-1:123456789012:"
 TOPICS = st.dictionaries(
@@ -113,7 +115,7 @@ class Update:
 @cache
 def fixed(kind: str) -> tuple[str, ...]:
     """Return the properties that only a new resource can have, as CloudFormation's own schema says."""
-    schema = cast("Json", PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema)
+    schema: Json = SCHEMAS.get_resource_schema("us-east-1", kind).schema
     return tuple(path.split("/")[2] for path in schema.get("createOnlyProperties", ()))
 
 

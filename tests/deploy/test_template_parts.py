@@ -65,7 +65,7 @@ def referred_to(value: Any) -> Iterator[str]:
             pass
 
 
-SOUND = st.fixed_dictionaries(
+SOUND: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {
         "queue": st.fixed_dictionaries(
             {
