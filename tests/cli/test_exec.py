@@ -138,3 +138,13 @@ def test_a_service_without_tasks_says_how_to_get_one(aws: ScriptedAws, tmp_path:
 
     assert ran.status == 1
     assert "`forebay scale 1` asks for one" in ran.err
+
+
+def test_a_service_without_tasks_and_exec_is_not_scaled_in_vain(aws: ScriptedAws, tmp_path: Path) -> None:
+    serve_shop(aws, has_exec=False)
+    serve_tasks(aws)
+
+    ran = execute(aws, tmp_path, plugin=a_plugin(tmp_path))
+
+    assert "set `exec: true` in forebay.yml and deploy" in ran.err
+    assert "forebay scale" not in ran.err

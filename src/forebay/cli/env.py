@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -35,6 +34,7 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """List the environments with stack status, last change, tasks and messages."""
+    from forebay.cli.plain import plain
     from forebay.deploy.clients import Clients
     from forebay.deploy.environments import environment_line
     from forebay.deploy.manifest.loading import environments_of
@@ -48,7 +48,7 @@ def ls(
     found = [environment_line(project(name, manifest), clients, stacks) for name in names]
     if as_json:
         for one in found:
-            tell(json.dumps(asdict(one), default=lambda moment: moment.isoformat()))
+            tell(json.dumps(plain(one)))
         return
     rows = [
         (

@@ -26,6 +26,7 @@ from forebay.cli.progress_lines import (
     resource_line,
     stop_lines,
 )
+from forebay.observability.lines import timestamp
 
 if TYPE_CHECKING:
     from forebay.deploy.following import Picture
@@ -131,12 +132,12 @@ class JsonScreen:
         tell(json.dumps({"event": name, **fields}, ensure_ascii=False, default=str))
 
     def show(self, picture: Picture) -> None:
-        at = picture.at_utc.isoformat()
+        at = timestamp(picture.at_utc)
         hints = {failure.logical_id: failure.hint for failure in picture.failures}
         for row in picture.changed:
             self.event(
                 "resource",
-                at=row.changed_utc.isoformat() if row.changed_utc else at,
+                at=timestamp(row.changed_utc) if row.changed_utc else at,
                 logical_id=row.logical_id,
                 type=row.kind,
                 description=row.description,

@@ -52,7 +52,8 @@ def _fits(body: bytes, status: int, headers: Any, operation: Any) -> bool:
         case "json" if status < 300:
             return _is_json(body, operation)
         case "json":
-            return _names_an_error(body) or "x-amzn-errortype" in headers
+            # moto's IAM refuses in XML, whatever the protocol of the service.
+            return _names_an_error(body) or "x-amzn-errortype" in headers or _is_xml(body)
         case "query" | "ec2":
             return _is_xml(body)
         case "smithy-rpc-v2-cbor":

@@ -62,9 +62,7 @@ def chosen(clients: Clients, where: Where, task: str | None) -> TaskState:
     running = [one for one in read_tasks(clients, where).alive if one.status == "RUNNING" and not one.is_stopping]
     fits = [one for one in running if one.task_id.startswith(task or "")]
     if not running:
-        raise DeployError(
-            f"{where.title} has no running task: `forebay status` says why, `forebay scale 1` asks for one"
-        )
+        raise DeployError(_no_task(where) if service.has_exec else NO_EXEC)
     if not fits:
         known = ", ".join(one.task_id[:8] for one in running[:10])
         raise SettingsError(f"--task {task}: no running task's id begins so; there are {known}")
@@ -74,6 +72,10 @@ def chosen(clients: Clients, where: Where, task: str | None) -> TaskState:
     if not found.has_exec:
         raise DeployError(_older_than_exec(found) if service.has_exec else NO_EXEC)
     return found
+
+
+def _no_task(where: Where) -> str:
+    return f"{where.title} has no running task: `forebay status` says why, `forebay scale 1` asks for one"
 
 
 def _older_than_exec(task: TaskState) -> str:
