@@ -88,6 +88,7 @@ class ScriptedStack(Failing):
     """When somebody presses Ctrl-C."""
     deleted: list[str] = field(default_factory=list)
     created: list[dict[str, Any]] = field(default_factory=list)
+    executed: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         Failing.__init__(self)
@@ -195,6 +196,7 @@ class ScriptedStack(Failing):
 
     def execute_change_set(self, **asked: Any) -> None:
         self._called("ExecuteChangeSet")
+        self.executed.append(asked)
         self.start()
 
     def delete_change_set(self, **asked: Any) -> None:

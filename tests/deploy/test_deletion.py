@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import typer
 from tests.deploy.scenes import DEPLOYED_BEFORE
-from tests.deploy.scripted_aws import STACK_ID, ScriptedKeys, ScriptedQueues, ScriptedStack, Told, of_stack
+from tests.deploy.scripted_aws import STACK_ID, ScriptedKeys, ScriptedQueues, ScriptedStack, Told, of_stack, refused
 from tests.deploy.test_deployment import DELETED, MANIFEST, Answers
 
 from forebay.cli.delete import Deletion
@@ -166,8 +166,21 @@ def test_a_deletion_that_goes_on_is_followed(tmp_path: Path) -> None:
 
 def test_a_stack_that_is_being_deployed_is_not_deleted(tmp_path: Path) -> None:
     account = Account(tmp_path, {}, past=[of_stack(-1.0, "UPDATE_IN_PROGRESS")])
+    answers = Answers(True)
 
-    with pytest.raises(DeployError, match=r"is being worked on.*delete it then"):
+    with pytest.raises(DeployError, match=r"is being worked on \(UPDATE_IN_PROGRESS\): delete it when .* has ended"):
+        account.delete(answers)
+
+    assert answers.asked == []
+    assert account.stack.deleted == []
+
+
+def test_a_deletion_that_cannot_be_followed_any_more_says_how_to_come_back(tmp_path: Path) -> None:
+    account = Account(tmp_path, {})
+    expired = refused("ExpiredToken", "DescribeStacks", "The security token has expired")
+    account.stack.planned["DescribeStacks"] = [None, expired]
+
+    with pytest.raises(DeployError, match=r"have expired.*`forebay delete --env test` comes back to it"):
         account.delete()
 
 

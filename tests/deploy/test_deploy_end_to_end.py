@@ -267,6 +267,18 @@ def test_a_tag_outside_of_ecr_goes_on_as_it_is_and_is_said(
     assert "ghcr.io/shop/thumbnails:1.4 is named by a tag: ECS looks up its digest once" in ran.out
 
 
+def test_a_tag_in_ecr_of_another_region_goes_on_as_it_is_and_is_said(
+    forebay: Forebay, folder: Path, moto_cloud: MotoCloud
+) -> None:
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/thumbnails:1.4"
+
+    ran = forebay("deploy", "--env", "test", "--image", image)
+
+    assert ran.status == 0, ran.err
+    assert f"{image} is in another Region: ECS looks up its digest once" in ran.out
+    assert "Stack thumbnails-test in account 123456789012, eu-central-1" in ran.out
+
+
 def test_contradictions_stop_a_deployment_before_aws_is_asked(
     forebay: Forebay, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

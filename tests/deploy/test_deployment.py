@@ -135,6 +135,7 @@ def test_a_first_deployment_ends_with_outputs_and_what_to_do_next(
     deploy(loaded, stack)
 
     told = capsys.readouterr().out.splitlines()
+    assert told[0] == "Stack thumbnails-test in account 123456789012, eu-central-1"
     assert told[-6:] == [
         "✔ Deployed service thumbnails in environment test",
         "  QueueUrl             https://sqs/thumbnails-test",
@@ -240,23 +241,6 @@ def test_ctrl_c_before_anything_has_begun_leaves_no_trace(loaded: Loaded, capsys
     assert left.value.exit_code == 130
     assert "Nothing was changed." in capsys.readouterr().out
     assert stack.deleted == ["arn:change-set", STACK_ID]
-
-
-def test_a_deployment_that_goes_on_is_followed_to_its_end(loaded: Loaded, capsys: pytest.CaptureFixture[str]) -> None:
-    """Coming back after Ctrl-C: the whole operation is told again, nothing before it, and nothing is started."""
-    stack = cloud(UPDATE, past=DEPLOYED_BEFORE)
-    stack.start()
-    stack.clock.advance(50.0)
-
-    with pytest.raises(typer.Exit) as left:
-        deploy(loaded, stack)
-
-    told = capsys.readouterr().out
-    assert left.value.exit_code == 0
-    assert told.startswith("Stack thumbnails-test is being worked on; this follows it.")
-    assert "[update complete]" in told
-    assert "[create complete]" not in told
-    assert "CreateChangeSet" not in stack.calls
 
 
 def test_a_failed_first_deployment_is_a_failure_with_its_reason(

@@ -112,7 +112,9 @@ def test_an_outage_without_end_is_left_with_the_way_back() -> None:
     stack = started(FIRST)
     stack.planned["DescribeStacks"] = [None, *[unreachable()] * 1_000]
 
-    with pytest.raises(DeployError, match=r"cannot be reached.*The work goes on in AWS; `forebay deploy` comes back"):
+    with pytest.raises(
+        DeployError, match=r"cannot be reached.*The work goes on in AWS; `forebay deploy` comes back to it"
+    ):
         follow(stack, Recorder())
 
     assert OUTAGE_MAX_S < stack.clock.now() < OUTAGE_MAX_S + 2 * SLOWEST_LOOK_S
@@ -259,6 +261,23 @@ def test_a_service_that_we_may_not_see_is_said_once_and_changes_nothing_else() -
         "add it to that user or role"
     ]
     assert service.calls == ["DescribeServices"]
+
+
+def test_who_may_not_see_stopped_tasks_still_sees_the_deployments() -> None:
+    screen = Recorder()
+    stack = started(FAILED)
+    service = failing_service(stack.clock)
+    message = "User: arn:ci is not authorized to perform: ecs:ListTasks on resource: *"
+    service.planned["ListTasks"] = [refused("AccessDeniedException", "ListTasks", message)]
+
+    follow(stack, screen, service=service)
+
+    assert [picture.note for picture in screen.pictures if picture.note] == [
+        "the tasks are not shown: looking at the stopped tasks: arn:ci lacks the permission ecs:ListTasks on *: "
+        "add it to that user or role"
+    ]
+    assert screen.pictures[-1].rollout.deployments[0].failed == 3
+    assert service.calls.count("ListTasks") == 1
 
 
 def test_a_service_that_cannot_be_reached_now_and_then_is_shown_at_the_next_look() -> None:

@@ -83,6 +83,7 @@ class Deletion:
 
         stacks, name = self._deployments.stacks, self._names.stack
         deployed = self._deployments.look()
+        self._refuse_busy(deployed.state)
         planned = plan(self._loaded, self._clients, stacks, deployed, with_queues=with_queues)
         self._tell(planned, deployed, with_queues=with_queues, with_images=with_images)
         is_something = deployed.state is not None or planned.queues or with_images
@@ -96,11 +97,23 @@ class Deletion:
             self._screen.say(Line(delete_repository(self._loaded, self._clients, stacks)))
         self._screen.event("deleted", stack=name)
 
+    def _refuse_busy(self, state: StackState | None) -> None:
+        """Raise `DeployError` when somebody works on the stack, unless by deleting it."""
+        if state is not None and state.is_busy and state.status != "DELETE_IN_PROGRESS":
+            raise DeployError(
+                f"stack {state.name} is being worked on ({state.status}): "
+                "delete it when `forebay env ls` shows that this has ended"
+            )
+
     def _tell(self, planned: DeletionPlan, deployed: Deployed, *, with_queues: bool, with_images: bool) -> None:
         """Say what goes and what stays."""
+        from forebay.deploy.stack_values import place_of
+
         say = self._screen.say
         if deployed.state is None:
             say(Line(f"There is no stack {self._names.stack}"))
+        else:
+            say(Line(f"Stack {self._names.stack} in {place_of(deployed.state.stack_id)}", "faint"))
         if planned.goes:
             say(Line(f"With stack {self._names.stack} go:", "bold"), *(Line(f"  - {one}") for one in planned.goes))
         if planned.stays:
@@ -122,11 +135,6 @@ class Deletion:
     def _delete_stack(self, deployed: Deployed, state: StackState) -> None:
         """Delete the stack and show it. Raises `DeployError` when something cannot be deleted."""
         deployments = self._deployments
-        if state.is_busy and state.status != "DELETE_IN_PROGRESS":
-            raise DeployError(
-                f"stack {state.name} is being worked on ({state.status}): "
-                f"`forebay deploy --env {self._environment}` follows it; delete it then"
-            )
         if state.status == "DELETE_IN_PROGRESS":
             mark = deployments.mark_of_going_operation(state.stack_id)
         else:

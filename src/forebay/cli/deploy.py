@@ -24,7 +24,8 @@ Examples:
 
 \b
 Exits 0 when the service is deployed or nothing was to be changed, 1 when it failed or AWS refuses, 2 for a mistake in
-the call or the manifest, 130 after Ctrl-C: the deployment goes on, and `forebay deploy` comes back to it."""
+the call or the manifest, 130 after Ctrl-C: what has begun goes on, and `forebay deploy` comes back to it. What somebody
+else has begun is waited for, and then this is deployed."""
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]

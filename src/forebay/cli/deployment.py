@@ -56,7 +56,7 @@ class Deployment:
 
     def _run(self, *, image: WantedImage, shows_difference: bool, waits: bool) -> None:
         deployments = self._deployments
-        deployed = self._standing()
+        deployed = self._standing(waits=waits)
         template = deployments.template()
         surroundings = deployments.surroundings(template)
         uri = self._image(image)
@@ -68,7 +68,7 @@ class Deployment:
         try:
             agreed = self._agreed(proposal, template, deployed, shows_difference=shows_difference)
         except BaseException:
-            deployments.stacks.discard(proposal)
+            deployments.stacks.abandon(proposal)
             raise
         if not agreed:
             deployments.stacks.discard(proposal)
@@ -76,12 +76,17 @@ class Deployment:
             raise typer.Exit(1)
         self._start(proposal, template, deployed, waits=waits)
 
-    def _standing(self) -> Deployed:
+    def _standing(self, *, waits: bool) -> Deployed:
         """Return what is there, when a deployment can begin from it."""
         deployed = self._deployments.look()
-        state = deployed.state
-        if state is not None and state.is_busy:
-            self._attach(deployed, state)
+        if (state := deployed.state) is not None and state.is_busy:
+            if not waits:
+                raise DeployError(
+                    f"stack {state.name} is being worked on ({state.status}): {self._again()} waits for it"
+                )
+            self._wait_for(deployed, state)
+            deployed = self._deployments.look()
+            state = deployed.state
         self._deployments.refuse_obstacles(deployed)
         if state is not None and deployed.has_failed_at_first:
             self._clean_up(deployed, state)
@@ -123,6 +128,9 @@ class Deployment:
 
     def _agreed(self, proposal: Proposal, template: Json, deployed: Deployed, *, shows_difference: bool) -> bool:
         """Show what would change as far as somebody must see it, and return whether it may be done."""
+        from forebay.deploy.stack_values import place_of
+
+        self._screen.say(Line(f"Stack {self._names.stack} in {place_of(proposal.stack_id)}", "faint"))
         self._screen.event("changes", changes=[change.as_json() for change in proposal.changes])
         costly = [change for change in proposal.changes if change.cost]
         if shows_difference:
@@ -148,15 +156,19 @@ class Deployment:
             return
         self._end(self._followed(act, proposal.stack_id, template, deployed, since=mark), deployed)
 
-    def _attach(self, deployed: Deployed, state: StackState) -> None:
-        """Follow what is going on already to its end, and leave."""
+    def _wait_for(self, deployed: Deployed, state: StackState) -> None:
+        """Follow what is going on already to its end. Raises `DeployError` when it fails."""
         self._has_begun = True
-        self._screen.say(Line(f"Stack {state.name} is being worked on; this follows it. Ctrl-C leaves"))
+        self._screen.say(
+            Line(
+                f"Stack {state.name} is being worked on; this follows it, and deploys what is here then. Ctrl-C leaves"
+            )
+        )
         mark = self._deployments.mark_of_going_operation(state.stack_id)
         act = state.status.split("_")[0]
-        self._end(self._followed(act, state.stack_id, deployed.template, deployed, since=mark), deployed)
-        self._screen.say(Line(f"That had begun before. {self._again()} deploys what is here now"))
-        raise typer.Exit(0)
+        ended = self._followed(act, state.stack_id, deployed.template, deployed, since=mark)
+        self._judge(ended, deployed)
+        self._has_begun = False
 
     def _followed(
         self, act: str, stack_id: str, template: Json, deployed: Deployed, *, since: str | None
@@ -168,15 +180,16 @@ class Deployment:
 
     def _end(self, state: StackState, before: Deployed) -> None:
         """Tell how it ended. Raises `DeployError` when it failed."""
+        self._judge(state, before)
+        self._screen.say(Line(f"✔ Deployed {self._where()}", "good"))
+        self._tell_outputs(state)
+
+    def _judge(self, state: StackState, before: Deployed) -> None:
+        """Return when it ended well. Raises `DeployError` when it failed."""
         from forebay.deploy.stack_values import in_words, succeeded
 
         self._screen.event("ended", stack=state.name, status=state.status, outputs=dict(state.outputs))
-        if state.is_deleted:
-            self._screen.say(Line(f"✔ Stack {state.name} is deleted", "good"))
-            return
         if succeeded(state.status):
-            self._screen.say(Line(f"✔ Deployed {self._where()}", "good"))
-            self._tell_outputs(state)
             return
         failed = f"the deployment of {self._where()} failed ({in_words(state.status)})"
         if state.status == "ROLLBACK_COMPLETE":

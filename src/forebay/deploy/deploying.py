@@ -165,7 +165,10 @@ class Deployments:
             cluster = self._loaded.manifest.cluster or self._names.cluster
             with explained("connecting to AWS"):
                 watch = ServiceWatch(self._clients.ecs, cluster=cluster, service=self._names.service)
-        follower = Follower(self.stacks, watch, progress, clock=self._clock, pause=self._pause, screen=screen)
+        follower = Follower(
+            self.stacks, watch, progress, clock=self._clock, pause=self._pause, screen=screen,
+            again=f"forebay {'delete' if act == 'DELETE' else 'deploy'} --env {self._names.environment}",
+        )  # fmt: skip
         return follower.follow(stack_id, since=since)
 
     def mark_of_going_operation(self, stack_id: str) -> str | None:

@@ -59,7 +59,7 @@ class Follower:
 
     def __init__(
         self, stacks: Stacks, service: ServiceWatch | None, progress: Progress, *,
-        clock: Clock, pause: Callable[[float], None], screen: Screen,
+        clock: Clock, pause: Callable[[float], None], screen: Screen, again: str = "forebay deploy",
     ) -> None:  # fmt: skip
         self._stacks = stacks
         self._service = service
@@ -67,6 +67,8 @@ class Follower:
         self._clock = clock
         self._pause = pause
         self._screen = screen
+        self._again = again
+        """The command that comes back to the operation."""
         self._mark: str | None = None
         self._rollout = Rollout()
         self._has_told_refusal = False
@@ -84,7 +86,7 @@ class Follower:
                 state = self._look(stack_id)
             except (ClientError, BotoCoreError) as error:
                 if not _may_pass(error) or self._clock.now() - answered_at > OUTAGE_MAX_S:
-                    raise _lost(error) from error
+                    raise self._lost(error) from error
                 look_s = min(look_s * 2, SLOWEST_LOOK_S)
                 self._draw(note=f"asking again in {look_s:.0f} s: AWS does not answer, or wants fewer requests")
             else:
@@ -116,6 +118,10 @@ class Follower:
     def _has_ended(self, state: StackState) -> bool:
         return self._progress.stack.status == state.status
 
+    def _lost(self, error: ClientError | BotoCoreError) -> DeployError:
+        sentence = told(error, doing="following the stack")
+        return DeployError(f"{sentence}. The work goes on in AWS; `{self._again}` comes back to it")
+
     def _draw(self, changed: tuple[Row, ...] = (), failures: tuple[Failure, ...] = (), note: str = "") -> None:
         progress = self._progress
         self._screen.show(
@@ -127,9 +133,3 @@ def _may_pass(error: ClientError | BotoCoreError) -> bool:
     if isinstance(error, BotoCoreError):
         return True
     return is_throttled(error) or is_failure(error)
-
-
-def _lost(error: ClientError | BotoCoreError) -> DeployError:
-    return DeployError(
-        f"{told(error, doing='following the stack')}. The work goes on in AWS; `forebay deploy` comes back"
-    )

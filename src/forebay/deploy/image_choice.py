@@ -3,7 +3,8 @@
 Rules kept here and nowhere else:
 
 1. What runs is told by digest, so that every task of a deployment runs the same bytes. A tag that cannot be resolved
-   here goes on as it is, and that is said: ECS resolves it once for each deployment.
+   here (not in ECR, or in ECR of another Region) goes on as it is, and that is said: ECS resolves it once for each
+   deployment.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
 
 _ECR = re.compile(
-    r"(?P<registry>(?P<account>\d{12})\.dkr[.-]ecr[\w.-]*)/(?P<repository>[^:@\s]+)(?::(?P<tag>[\w][\w.-]{0,127}))?$"
+    r"(?P<registry>(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[\w.-]+)"
+    r"/(?P<repository>[^:@\s]+)(?::(?P<tag>[\w][\w.-]{0,127}))?$"
 )
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _REFERENCE = re.compile(r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$")
@@ -47,6 +49,8 @@ def resolved(uri: str, ecr: ECRClient, *, place: str) -> ChosenImage:
     if (found := _ECR.match(uri)) is None:
         return ChosenImage(uri, f"{uri} is named by a tag: ECS looks up its digest once for this deployment")
     tag = found["tag"] or "latest"
+    if found["region"] != ecr.meta.region_name:
+        return ChosenImage(uri, f"{uri} is in another Region: ECS looks up its digest once for this deployment")
     digest = _digest(ecr, found["account"], found["repository"], tag, place=f"{place} {uri}")
     by_digest = f"{found['registry']}/{found['repository']}@{digest}"
     return ChosenImage(by_digest, f"{uri} is {digest[:19]}…")

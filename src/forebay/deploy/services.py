@@ -4,6 +4,7 @@ Rules kept here and nowhere else:
 
 1. It is an addition: when ECS does not let us look, the deployment is followed without it, and that is said once.
 2. Stopped tasks are asked for only when a deployment counts failures or the service complains: it takes two calls more.
+   Who may not make them still sees the deployments.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ class ServiceWatch:
         self._cluster = cluster
         self._service = service
         self._refusal: str | None = None
+        self._refusal_of_tasks: str | None = None
 
     @property
     def refusal(self) -> str | None:
-        """Why nothing is shown; None while something is."""
-        return self._refusal
+        """Why the service is not shown, or not its stopped tasks; None while all is."""
+        return self._refusal or self._refusal_of_tasks
 
     def look(self, *, since_utc: datetime) -> Rollout:
         """Return the service now, and what went wrong since then; empty when it is not there or may not be seen."""
@@ -45,7 +47,7 @@ class ServiceWatch:
         try:
             return self._looked(since_utc)
         except ClientError as error:
-            if code_of(error) not in GONE and not is_throttled(error) and not is_failure(error):
+            if not _may_be_there_later(error):
                 self._refusal = str(told(error, doing="looking at the service"))
         except BotoCoreError:
             return Rollout()  # Whoever follows the stack meets the same obstacle, and deals with it.
@@ -63,6 +65,16 @@ class ServiceWatch:
         return Rollout(deployments, complaints, stopped)
 
     def _stopped_tasks(self) -> list[dict[str, Any]]:
+        if self._refusal_of_tasks is not None:
+            return []
+        try:
+            return self._asked_tasks()
+        except ClientError as error:
+            if not _may_be_there_later(error):
+                self._refusal_of_tasks = str(told(error, doing="looking at the stopped tasks"))
+            return []
+
+    def _asked_tasks(self) -> list[dict[str, Any]]:
         listed = self._client.list_tasks(
             cluster=self._cluster, serviceName=self._service, desiredStatus="STOPPED", maxResults=TASKS_MAX
         )
@@ -70,3 +82,7 @@ class ServiceWatch:
         if not arns:
             return []
         return list(self._client.describe_tasks(cluster=self._cluster, tasks=arns).get("tasks", ()))
+
+
+def _may_be_there_later(error: ClientError) -> bool:
+    return code_of(error) in GONE or is_throttled(error) or is_failure(error)

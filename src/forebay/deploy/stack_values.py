@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 SERVICE_TAG = "forebay:service"
 ENVIRONMENT_TAG = "forebay:environment"
@@ -65,6 +66,39 @@ class StackEvent:
     def is_of_stack(self) -> bool:
         """It tells of the stack itself, whose physical id CloudFormation makes of its ARN."""
         return self.kind == STACK_KIND and ":stack/" in self.physical_id and f"/{self.logical_id}/" in self.physical_id
+
+
+def state_of(told: Mapping[str, Any]) -> StackState:
+    """Return what one stack of DescribeStacks is."""
+    return StackState(
+        name=told["StackName"],
+        stack_id=told["StackId"],
+        status=told["StackStatus"],
+        reason=told.get("StackStatusReason") or "",
+        outputs={one["OutputKey"]: one.get("OutputValue", "") for one in told.get("Outputs", ())},
+        parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in told.get("Parameters", ())},
+        tags={one["Key"]: one["Value"] for one in told.get("Tags", ())},
+        changed_utc=told.get("LastUpdatedTime") or told.get("CreationTime"),
+    )
+
+
+def event_of(told: Mapping[str, Any]) -> StackEvent:
+    """Return what one event of DescribeStackEvents is."""
+    return StackEvent(
+        event_id=told["EventId"],
+        logical_id=told["LogicalResourceId"],
+        physical_id=told.get("PhysicalResourceId") or "",
+        kind=told.get("ResourceType", ""),
+        status=told.get("ResourceStatus", ""),
+        reason=told.get("ResourceStatusReason") or "",
+        at_utc=told["Timestamp"],
+    )
+
+
+def place_of(stack_id: str) -> str:
+    """Return the account and Region of a stack by its ARN: whoever has the wrong profile sees it there."""
+    parts = stack_id.split(":")
+    return f"account {parts[4]}, {parts[3]}" if len(parts) > 5 else "this account"
 
 
 def is_busy(status: str) -> bool:

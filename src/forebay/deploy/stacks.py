@@ -10,13 +10,14 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
 from forebay.deploy.change_values import Change, changes_of
-from forebay.deploy.stack_values import StackEvent, StackState
+from forebay.deploy.stack_values import StackEvent, StackState, event_of, state_of
 from forebay.deploy.template.build import METADATA_KEY
 from forebay.deploy.trouble import code_of, explained, message_of
 from forebay.errors import DeployError
@@ -89,7 +90,7 @@ class Stacks:
             if code_of(error) == "ValidationError" and "does not exist" in message_of(error):
                 return None
             raise
-        return _state(with_unknown["Stacks"][0])
+        return state_of(with_unknown["Stacks"][0])
 
     def events(self, stack_id: str, *, since: str | None) -> list[StackEvent]:
         """Return what happened after the event `since`, the oldest first; everything when None."""
@@ -100,7 +101,7 @@ class Stacks:
             for told in answer["StackEvents"]:
                 if told["EventId"] == since:
                     return found[::-1]
-                found.append(_event(told))
+                found.append(event_of(told))
             if not answer.get("NextToken"):
                 return found[::-1]
             more = {"NextToken": answer["NextToken"]}
@@ -140,14 +141,14 @@ class Stacks:
                     raise
                 return Proposal("", name, is_first, (), has_changes=False)
             stack_id, change_set_id = str(answer["StackId"]), str(answer["Id"])
-            abandoned = Proposal(change_set_id, stack_id, is_first, (), has_changes=False)
+            proposed = Proposal(change_set_id, stack_id, is_first, (), has_changes=False)
             try:
                 pages, refusal = self._worked_out(name, change_set_id)
-            except KeyboardInterrupt:
-                self.discard(abandoned)
+            except BaseException:
+                self.abandon(proposed)
                 raise
             if refusal is not None:
-                self.discard(abandoned)
+                self.abandon(proposed)
         if refusal is not None and not _is_nothing(refusal):
             raise DeployError(f"CloudFormation refuses the template of stack {name}: {refusal}")
         changes = changes_of(pages, wish.descriptions) if refusal is None else ()
@@ -170,6 +171,7 @@ class Stacks:
             Tags=[{"Key": key, "Value": value} for key, value in sorted(wish.tags.items())],
             Capabilities=list(CAPABILITIES),
             Description="forebay deploy",
+            ClientToken=change_set,  # botocore asks again when an answer is lost: that must be the same request.
             **more,
         )
         return answer
@@ -195,8 +197,13 @@ class Stacks:
         """Start the changes. They go on without us."""
         with explained("starting the changes"):
             try:
-                self._client.execute_change_set(ChangeSetName=proposal.change_set_id, StackName=proposal.stack_id)
+                self._client.execute_change_set(
+                    ChangeSetName=proposal.change_set_id,
+                    StackName=proposal.stack_id,
+                    ClientRequestToken=proposal.change_set_id.rpartition("/")[2],
+                )
             except ClientError as error:
+                self.abandon(proposal)
                 if code_of(error) == "InvalidChangeSetStatus" or "_IN_PROGRESS" in message_of(error):
                     raise DeployError(
                         "somebody else has begun a deployment of this stack meanwhile: `forebay deploy` follows it"
@@ -210,37 +217,16 @@ class Stacks:
             if proposal.is_first and (state := self.state(proposal.stack_id)) is not None and state.is_empty:
                 self._client.delete_stack(StackName=proposal.stack_id)
 
-    def delete(self, stack_id: str, *, retain: Sequence[str] = ()) -> None:
-        """Start to delete a stack. `retain`: what stays of one whose deletion has failed before."""
-        more = {"RetainResources": list(retain)} if retain else {}
+    def abandon(self, proposal: Proposal) -> None:
+        """Discard after a failure, which is what must be told: what cannot be discarded then is in nobody's way."""
+        with suppress(DeployError):
+            self.discard(proposal)
+
+    def delete(self, stack_id: str) -> None:
+        """Start to delete a stack."""
         with explained("deleting the stack"):
-            self._client.delete_stack(StackName=stack_id, **more)
+            self._client.delete_stack(StackName=stack_id)
 
 
 def _is_nothing(words: str) -> bool:
     return any(one in words for one in NOTHING_TO_DO)
-
-
-def _state(told: Mapping[str, Any]) -> StackState:
-    return StackState(
-        name=told["StackName"],
-        stack_id=told["StackId"],
-        status=told["StackStatus"],
-        reason=told.get("StackStatusReason") or "",
-        outputs={one["OutputKey"]: one.get("OutputValue", "") for one in told.get("Outputs", ())},
-        parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in told.get("Parameters", ())},
-        tags={one["Key"]: one["Value"] for one in told.get("Tags", ())},
-        changed_utc=told.get("LastUpdatedTime") or told.get("CreationTime"),
-    )
-
-
-def _event(told: Mapping[str, Any]) -> StackEvent:
-    return StackEvent(
-        event_id=told["EventId"],
-        logical_id=told["LogicalResourceId"],
-        physical_id=told.get("PhysicalResourceId") or "",
-        kind=told.get("ResourceType", ""),
-        status=told.get("ResourceStatus", ""),
-        reason=told.get("ResourceStatusReason") or "",
-        at_utc=told["Timestamp"],
-    )
