@@ -74,16 +74,28 @@ def scaling_division(case: Case) -> Iterator[Found]:
 def insights_off(case: Case) -> Iterator[Found]:
     if case.facts.insights != "disabled":
         return
-    for policy in _tracking(case):
-        names = sorted({metric for namespace, metric in policy.metrics if namespace == INSIGHTS})
-        if names:
-            yield error(
-                f"{', '.join(names)} with Container Insights disabled",
-                policy.place,
-                "the metric has no data, so the service is never scaled",
-                "set insights to on",
-                "insights",
-            )
+    for place, names in _of_insights(case):
+        yield error(
+            f"{names} with Container Insights disabled",
+            place,
+            "the metric has no data, so the service is never scaled",
+            _switch_insights_on(case),
+            "cluster" if _shared_cluster(case) else "insights",
+        )
+
+
+@check("insights-unknown", "A cluster that exists has Container Insights", scope="template")
+def insights_unknown(case: Case) -> Iterator[Found]:
+    if (cluster := _shared_cluster(case)) is None or case.facts.insights is not None:
+        return
+    for place, names in _of_insights(case):
+        yield note(
+            f"{names} of cluster {cluster}, which is not in the template",
+            place,
+            "without Container Insights on that cluster the metric has no data, and the service is never scaled",
+            f"look with `forebay doctor --live`; {_switch_insights_on(case)}",
+            "cluster",
+        )
 
 
 @check("scaling-target", "One waiting job for each task is enough to start another")
@@ -154,6 +166,24 @@ def tasks_none(case: Case) -> Iterator[Found]:
             "`forebay scale N`",
             "count",
         )
+
+
+def _of_insights(case: Case) -> Iterator[tuple[str, str]]:
+    """Yield the policies that need Container Insights: their places, and the metrics as text."""
+    for policy in _tracking(case):
+        names = sorted({metric for namespace, metric in policy.metrics if namespace == INSIGHTS})
+        if names:
+            yield policy.place, ", ".join(names)
+
+
+def _shared_cluster(case: Case) -> str | None:
+    return case.manifest.cluster if case.manifest else None
+
+
+def _switch_insights_on(case: Case) -> str:
+    if (cluster := _shared_cluster(case)) is None:
+        return "set insights to on"
+    return f"`aws ecs update-cluster-settings --cluster {cluster} --settings name=containerInsights,value=enabled`"
 
 
 def _tracking(case: Case) -> Iterator[Policy]:
