@@ -21,7 +21,7 @@ from forebay.deploy.template import cluster, contract, secrets
 from forebay.deploy.template.intrinsics import Json, Piece, allow, arn, get_att, ref, resource, sub
 
 _ECR_IMAGE = re.compile(
-    r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<repository>[^:@]+)"
+    r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<repository>[\w./-]+)"
 )
 
 
