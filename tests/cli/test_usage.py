@@ -69,7 +69,8 @@ def folder(tmp_path: Path) -> Path:
         (["send", "1", "--queue", URL, "--rate", "0"], "--rate 0 must be above 0"),
         (["local", "nosuch"], "there is no module 'nosuch'"),
         (["doctor", "nosuch"], "there is no module 'nosuch'"),
-        (["rum"], "there is no 'rum': did you mean 'run'?"),
+        (["rum"], "there is no 'rum': did you mean 'run'? `forebay --help` lists what there is"),
+        (["zzzz"], "there is no 'zzzz'. `forebay --help` lists what there is"),
     ],
     ids=" ".join,
 )

@@ -77,7 +77,7 @@ def _status(given: list[str]) -> int:
     if verb in ("-V", "--version"):
         verb = "version"
     if verb not in VERBS:
-        return complain(f"there is no {verb!r}{_suggestion(verb)}. `forebay --help` lists what there is")
+        return complain(f"there is no {verb!r}{_suggestion(verb)} `forebay --help` lists what there is")
     return carry_out(verb, rest)
 
 
@@ -134,7 +134,7 @@ def _suggestion(verb: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(verb, VERBS, n=1)
-    return f": did you mean {near[0]!r}?" if near else ""
+    return f": did you mean {near[0]!r}?" if near else "."
 
 
 def _own_up(error: Exception) -> int:
