@@ -41,6 +41,10 @@ class WorkerSettings:
     drain_s: float = 25.0
     """How long running attempts get after a stop request. ECS kills after stopTimeout (30 s). 0 to 100,000."""
 
+    attempts: int | None = None
+    """Attempts of jobs that do not say their own. None: 5, or the queue's maxReceiveCount when that is smaller. 1 or
+    more; the queue must receive that often, so `deploy` gives it ten more."""
+
     protect: Protect = "auto"
     """`auto` protects attempts that do not fit into the drain; `always` is the article's cycle."""
 
@@ -73,6 +77,8 @@ class WorkerSettings:
         _check("buffer_bytes", self.buffer_bytes, 1_048_576, 1 << 50)
         _check("visibility", self.visibility_s, 2, VISIBILITY_CEILING_S)
         _check("processes", self.processes, 1, 1_000)
+        if self.attempts is not None:
+            _check("attempts", self.attempts, 1, 1_000_000)
         if self.visibility_s != int(self.visibility_s):
             raise SettingsError(f"visibility={self.visibility_s} must be whole seconds: SQS takes no fractions")
         _check("drain", self.drain_s, 0, 100_000)

@@ -61,7 +61,7 @@ VALUES = {
     "slots": ("7", 7), "visibility": ("30", 30), "margin": ("1.5", 1.5), "drain": ("110", 110.0),
     "protect": ("never", "never"), "linger": ("3", 3.0), "log": ("json", "json"),
     "buffer-bytes": ("64MiB", 64 * 1024 * 1024), "exit-when-empty": ("true", True), "error-detail": ("full", "full"),
-    "processes": ("3", 3), "stuck": ("wait", "wait"),
+    "attempts": ("9", 9), "processes": ("3", 3), "stuck": ("wait", "wait"),
     "dead-letter-detail": ("full", "full"), "dead-letter": (OTHER, OTHER),
     "health": ("127.0.0.1:81", ("127.0.0.1", 81)),
 }  # fmt: skip

@@ -155,6 +155,7 @@ def test_the_container_has_the_settings_of_run_and_the_variables_as_people_write
         "FOREBAY_LOG": "json",
         "FOREBAY_DRAIN": "99",
         "FOREBAY_HEALTH": "127.0.0.1:8080",
+        "FOREBAY_ATTEMPTS": "5",
         "FOREBAY_SLOTS": "20",
         "FOREBAY_MARGIN": "0.25",
         "FOREBAY_LINGER": "20",
@@ -185,6 +186,7 @@ def test_a_worker_takes_what_its_container_is_told(name: str) -> None:
     assert (options.dead_letter or "").rpartition("/")[2] == names.dead_letter_queue
     assert options.health == ("127.0.0.1", 8080)
     assert options.settings.log == "json"
+    assert options.settings.attempts == asked.queue.attempts
     assert options.settings.drain_s <= asked.stop_timeout - 10
     assert {name for name, place in options.sources.items() if place != "default"} == {
         "queue",
@@ -192,6 +194,7 @@ def test_a_worker_takes_what_its_container_is_told(name: str) -> None:
         "health",
         "log",
         "drain",
+        "attempts",
         *(key.replace("_", "-") for key in asked.run.model_dump(exclude_none=True)),
     }
 

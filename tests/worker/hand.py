@@ -69,6 +69,7 @@ class Hand:
         protect: Protect = "never",
         limit_s: float = 20.0,
         attempts_max: int | None = None,
+        attempts: int | None = None,
         sources: Sequence[str] = ("q",),
         description: Description = DESCRIPTION,
         exit_when_empty: bool = False,
@@ -79,6 +80,7 @@ class Hand:
     ) -> None:
         settings = WorkerSettings(
             slots=slots,
+            attempts=attempts,
             visibility_s=visibility_s,
             drain_s=drain_s,
             protect=protect,

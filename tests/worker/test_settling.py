@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.worker.hand import DENIED, LEASE_LOST, NO_ANSWER, THROTTLED, Hand, entries, message, of
 
 from forebay.errors import Fault, FaultKind
@@ -146,6 +147,19 @@ def test_a_delete_that_is_denied_is_told_with_the_statement_that_would_allow_it(
     (report,) = hand.reports("permission.missing")
     assert report["action"] == "sqs:DeleteMessage"
     assert '"sqs:DeleteMessage"' in report["grant"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "own", "delivery", "end"),
+    [(2, None, 1, Release), (2, None, 2, Bury), (2, 3, 2, Release), (7, None, 6, Release)],
+)
+def test_a_job_that_says_no_attempts_gets_those_of_the_worker(
+    attempts: int, own: int | None, delivery: int, end: type[Release | Bury]
+) -> None:
+    hand = Hand(attempts=attempts, attempts_max=own)
+    (attempt,) = hand.start(message(delivery=delivery), at=1.0)
+
+    assert of(hand.end(attempt.number, BROKEN), end)
 
 
 def test_the_original_is_deleted_only_when_its_copy_is_confirmed() -> None:

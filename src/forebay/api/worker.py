@@ -49,6 +49,7 @@ class Worker(Hooks):
         job_field: str | None = None,
         dead_letter: str | None = None,
         slots: int | None = None,
+        attempts: int | None = None,
         visibility: Duration | None = None,
         margin: Duration | None = None,
         drain: Duration | None = None,
@@ -75,6 +76,7 @@ class Worker(Hooks):
         given = {
             "dead-letter": dead_letter,
             "slots": slots,
+            "attempts": attempts,
             "visibility": _whole(_seconds("visibility", visibility)),
             "margin": _seconds("margin", margin),
             "drain": _seconds("drain", drain),

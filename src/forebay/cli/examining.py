@@ -153,6 +153,7 @@ def _worker(options: RunOptions, jobs: tuple[Job, ...] | None, unread: str | Non
     settings = options.settings
     return Worker(
         slots=settings.slots,
+        attempts=settings.attempts,
         buffer_bytes=settings.buffer_bytes,
         visibility_s=settings.visibility_s,
         margin_s=settings.trust_margin_s,

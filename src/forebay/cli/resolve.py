@@ -51,6 +51,7 @@ SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
         Setting("slots", whole, "slots", "room for received messages; 1 to 100,000"),
+        Setting("attempts", whole, "attempts", "attempts of jobs that do not say their own; at least 1"),
         Setting("visibility", whole_seconds, "visibility_s", "seconds a message stays hidden between heartbeats"),
         Setting("margin", seconds, "margin_s", "seconds before a lease's end at which trust in it ends"),
         Setting("drain", seconds, "drain_s", "seconds that running attempts get after a stop request"),

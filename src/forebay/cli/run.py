@@ -53,6 +53,9 @@ def _option(name: str, metavar: str, help: str) -> Any:
 Slots = Annotated[
     str | None, _option("slots", "N", "Messages held at once. [100; with a plain def: min(32, 4 × cores)]")
 ]
+Attempts = Annotated[
+    str | None, _option("attempts", "N", "Attempts of jobs that do not say their own. [min(5, maxReceiveCount)]")
+]
 Visibility = Annotated[str | None, _option("visibility", "SECONDS", "Hidden time between heartbeats. [60]")]
 Margin = Annotated[
     str | None, _option("margin", "SECONDS", "Trust in a lease ends this early. [min(5, visibility ÷ 6)]")
@@ -96,6 +99,7 @@ def run(
     target: Target = None,
     queue: Queues = None,
     slots: Slots = None,
+    attempts: Attempts = None,
     visibility: Visibility = None,
     margin: Margin = None,
     drain: Drain = None,

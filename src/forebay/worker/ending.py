@@ -109,7 +109,8 @@ class Ending:
 
     def _attempts(self, record: Record) -> int:
         """Return how many attempts (or deliveries) the job gets before a failure is final."""
-        attempts_max = self._registry[record.attempt.job].attempts_max
+        own = self._registry[record.attempt.job].attempts_max
+        attempts_max = self._desk.settings.attempts if own is None else own
         if record.is_counted_exactly:
             return attempts_allowed(attempts_max=attempts_max, receive_count_max=None)
         receive_count_max = self._desk.descriptions[record.source].receive_count_max

@@ -84,7 +84,8 @@ def retry_delay_s(
 def attempts_allowed(*, attempts_max: int | None, receive_count_max: int | None) -> int:
     """Return how many deliveries (or attempts, where they are counted exactly) a job gets before a failure is final.
 
-    `attempts_max` is the job's own setting. Without one it is 5, or the queue's maxReceiveCount when that is smaller.
+    `attempts_max` is the setting of the job, else of the worker. Without one it is 5, or the queue's maxReceiveCount
+    when that is smaller.
     """
     if attempts_max is not None:
         return attempts_max

@@ -13,7 +13,7 @@ class Job:
     name: str
     timeout_s: float
     attempts: int | None
-    """None: the worker's own rule, min(5, maxReceiveCount)."""
+    """None: as the worker has them."""
     backoff_ceiling_s: float
     runs: str
     """`loop`, `thread` or `process`."""
@@ -27,6 +27,8 @@ class Worker:
     """What `forebay run` would do in the container: its settings, and the jobs of its handler."""
 
     slots: int
+    attempts: int | None
+    """Of jobs that do not say their own. None: min(5, maxReceiveCount)."""
     buffer_bytes: int
     visibility_s: int
     margin_s: float

@@ -55,6 +55,7 @@ Queues = Annotated[
 
 FIELDS = {
     "slots": "slots",
+    "attempts": "attempts",
     "visibility": "visibility_s",
     "margin": "margin_s",
     "drain": "drain_s",
@@ -78,6 +79,8 @@ class Run(Section):
     """For a worker started by hand. A deployed one works the stack's own queue."""
     slots: Whole | None = None
     """Room for received messages; 1 to 100,000."""
+    attempts: Whole | None = None
+    """Attempts of jobs that do not say their own. Default when deployed: `attempts` of `queue:`."""
     visibility: Whole | None = None
     """Seconds a message stays hidden between heartbeats; 2 to 43,190."""
     margin: Number | None = None

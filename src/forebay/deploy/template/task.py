@@ -59,6 +59,7 @@ def variables(manifest: Manifest, given: Mapping[str, Any]) -> dict[str, Any]:
         "FOREBAY_LOG": "json",
         "FOREBAY_DRAIN": _text(round(drain_s(manifest), 1)),
         "FOREBAY_HEALTH": HEALTH,
+        "FOREBAY_ATTEMPTS": _text(manifest.queue.attempts),
     }
     for name, value in manifest.run.model_dump(exclude_none=True).items():
         if name not in NOT_OURS_TO_SAY:

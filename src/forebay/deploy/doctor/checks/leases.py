@@ -17,7 +17,7 @@ RELEASES = 10
 """What `deploy` adds to the attempts: restarts, drains and releases count as receives too."""
 
 ATTEMPTS_DEFAULT = 5
-"""A job that names no attempts has min(5, maxReceiveCount); that is the worker's own rule."""
+"""What a worker gives to a job when neither of them says a number: min(5, maxReceiveCount)."""
 
 
 @check(
@@ -77,23 +77,29 @@ def receive_count(case: Case) -> Iterator[Found]:
     )
 
 
-@check("attempts", "The attempts in code are those of the manifest")
+@check("attempts", "The worker gives jobs the attempts that the manifest says")
 def attempts(case: Case) -> Iterator[Found]:
     queue = case.facts.queue
     if queue is None or queue.receive_count_max is None or case.manifest is None:
         return
     wanted = case.manifest.queue.attempts
-    for job in case.worker.jobs or ():
-        own = job.attempts if job.attempts is not None else min(ATTEMPTS_DEFAULT, queue.receive_count_max)
-        if own < wanted:
-            said = "says attempts" if job.attempts is not None else "has the default of"
-            yield note(
-                f"queue.attempts {wanted}, job {job.name} {said} {own}",
-                f"job {job.name}",
-                f"the worker buries it with failure {own}; the manifest's number only widens the queue's own limit",
-                f"write attempts={wanted} at the job, or set queue.attempts to {own}",
-                "queue.attempts",
-            )
+    own = _of_worker(case, queue.receive_count_max)
+    if own < wanted:
+        said = "FOREBAY_ATTEMPTS" if case.worker.attempts is not None else "the worker's default"
+        yield warning(
+            f"queue.attempts {wanted}, {said} {own}",
+            "ContainerDefinitions.Environment",
+            f"the worker buries a job with failure {own}; the manifest's number only widens the queue's own limit",
+            f"set queue.attempts to {own}, or have FOREBAY_ATTEMPTS={wanted} (no attempts under `run:`)",
+            "run.attempts",
+        )
+
+
+def _of_worker(case: Case, receive_count_max: int | None) -> int:
+    """Return the attempts of jobs that say none."""
+    if case.worker.attempts is not None:
+        return case.worker.attempts
+    return min(ATTEMPTS_DEFAULT, receive_count_max or ATTEMPTS_DEFAULT)
 
 
 @check("retention", "A message lives longer than its delays and attempts take")
@@ -103,7 +109,7 @@ def retention(case: Case) -> Iterator[Found]:
         return
     place = f"{queue.place}.MessageRetentionPeriod"
     for job in case.worker.jobs or ():
-        tries = job.attempts or min(ATTEMPTS_DEFAULT, queue.receive_count_max or ATTEMPTS_DEFAULT)
+        tries = job.attempts or _of_worker(case, queue.receive_count_max)
         once_s = queue.delay_s + job.timeout_s
         worst_s = queue.delay_s + tries * job.timeout_s + (tries - 1) * job.backoff_ceiling_s
         value = f"retention {length(queue.retention_s)}, job {job.name}: {length(worst_s)} for {tries} attempts"
@@ -143,7 +149,7 @@ def _attempts(case: Case) -> tuple[int, str]:
     """Return the most attempts that anything asks for, and whose they are as words."""
     jobs = [job for job in case.worker.jobs or () if job.attempts is not None]
     named = max(jobs, key=lambda job: job.attempts or 0, default=None)
-    wanted = case.manifest.queue.attempts if case.manifest else ATTEMPTS_DEFAULT
+    wanted = case.worker.attempts or (case.manifest.queue.attempts if case.manifest else ATTEMPTS_DEFAULT)
     if named is not None and named.attempts is not None and named.attempts > wanted:
         return named.attempts, f" of job {named.name}"
     return wanted, " (queue.attempts)" if case.manifest else " (the worker's default)"
