@@ -4,13 +4,15 @@ Rules kept here and nowhere else:
 
 1. Moto knows an operation by its own name, where IAM lets the single operation's permission cover its batch: a role
    that may delete may delete in batches (facts of AWS; moto asks for `sqs:DeleteMessageBatch`).
-2. Moto asks for every action on the resource `*`. So the actions are proven here; which resource each is allowed on is
+2. Moto calls CloudWatch by the name of its endpoint, `monitoring:`, where IAM says `cloudwatch:`.
+3. Moto asks for every action on the resource `*`. So the actions are proven here; which resource each is allowed on is
    proven by evaluating the policies (`test_template_permissions`).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -38,7 +40,7 @@ def credentials(cloud: MotoCloud, name: str, actions: Collection[str]) -> dict[s
     """Credentials of a new role that may do `actions`, as an environment has them."""
     clients = cloud.clients()
     role = clients.iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    allowed = sorted({*actions, *_batches(actions)})
+    allowed = sorted({*map(as_moto, actions), *_batches(actions)})
     # IAM's limit for a role's inline policies is 10,240 characters; a deployer's list fits.
     statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -49,6 +51,11 @@ def credentials(cloud: MotoCloud, name: str, actions: Collection[str]) -> dict[s
         "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
         "AWS_SESSION_TOKEN": given["SessionToken"],
     }
+
+
+def as_moto(action: str) -> str:
+    """The action as moto's IAM spells it."""
+    return re.sub("^cloudwatch:", "monitoring:", action)
 
 
 def _batches(actions: Iterable[str]) -> set[str]:
