@@ -80,6 +80,8 @@ class ScriptedStack(Failing):
     template: Any = field(default_factory=dict)
     template_metadata: str = ""
     change_set_pages: list[dict[str, Any]] = field(default_factory=list)
+    validations: list[dict[str, Any]] = field(default_factory=list)
+    """What CloudFormation's validation of a change set found; an event a page."""
     change_set_looks: int = 0
     """So many looks find the change set still being made."""
     exists: bool = True
@@ -193,6 +195,13 @@ class ScriptedStack(Failing):
         number = int(asked.get("NextToken", "0"))
         more = {"NextToken": str(number + 1)} if number + 1 < len(self.change_set_pages) else {}
         return {"Status": "CREATE_COMPLETE", **self.change_set_pages[number], **more}
+
+    def describe_events(self, **asked: Any) -> dict[str, Any]:
+        self._called("DescribeEvents")
+        assert asked["ChangeSetName"] == "arn:change-set"
+        number = int(asked.get("NextToken", "0"))
+        more = {"NextToken": str(number + 1)} if number + 1 < len(self.validations) else {}
+        return {"OperationEvents": self.validations[number : number + 1], **more}
 
     def execute_change_set(self, **asked: Any) -> None:
         self._called("ExecuteChangeSet")

@@ -40,6 +40,7 @@ TASK_REASONS = {
 }
 
 RESOURCE_REASONS = {
+    "zones": "Template error: Fn::Select  cannot select nonexistent value at index 2",
     "service-exists": "Invalid request provided: CreateService error: Creation of service was not idempotent.",
     "bucket-not-empty": "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)",
     "exists": "Resource of type 'AWS::SQS::Queue' with identifier {https://sqs…} already exists.",

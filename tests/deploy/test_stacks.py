@@ -94,6 +94,41 @@ def test_a_template_that_is_refused_leaves_neither_change_set_nor_empty_stack() 
     assert stack.deleted == ["arn:change-set", STACK_ID]
 
 
+VALIDATED = {
+    "Status": "FAILED",
+    "StatusReason": "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To "
+    "troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.",
+}
+
+
+def test_what_a_validation_found_is_told_resource_by_resource_with_what_to_do() -> None:
+    taken = "Resource of type 'AWS::SQS::Queue' with identifier 'https://sqs/shop' already exists."
+    stack, stacks = cloud(VALIDATED)
+    stack.validations = [
+        {"EventType": "VALIDATION_ERROR", "LogicalResourceId": "Queue", "ValidationStatusReason": taken},
+        {"EventType": "STACK_EVENT"},
+        {"EventType": "VALIDATION_ERROR", "LogicalResourceId": "Queue", "ValidationStatusReason": taken},
+    ]
+
+    with pytest.raises(DeployError) as refused_:
+        proposed(stacks)
+
+    told_ = str(refused_.value)
+    assert told_.count("Queue: Resource of type 'AWS::SQS::Queue' with identifier") == 1
+    assert "already exists. Something of that name is there and not in this stack" in told_
+    assert stack.deleted == ["arn:change-set"]
+
+
+def test_who_may_not_read_what_a_validation_found_hears_which_permission_would_show_it() -> None:
+    stack, stacks = cloud(VALIDATED)
+    stack.planned["DescribeEvents"] = [refused("AccessDenied", "DescribeEvents", "not authorized", 403)]
+
+    with pytest.raises(DeployError, match=r"ResourceExistenceCheck.*cloudformation:DescribeEvents is what it takes"):
+        proposed(stacks)
+
+    assert stack.deleted == ["arn:change-set"]
+
+
 def test_discarding_an_update_leaves_the_stack_alone() -> None:
     stack, stacks = cloud(page(told("Queue")))
 

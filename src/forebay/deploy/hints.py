@@ -144,6 +144,11 @@ TASK_HINTS = (
 
 RESOURCE_HINTS = (
     _hint(
+        "zones",
+        r"Fn::Select\s+cannot select nonexistent value",
+        "this Region has fewer zones than `network: zones:` asks for: ask for fewer",
+    ),
+    _hint(
         "service-exists",
         r"Creation of service was not idempotent",
         "a service of this name runs in the cluster of `cluster:` already: two environments cannot share a cluster, "

@@ -20,6 +20,7 @@ from forebay.deploy.change_values import Change, changes_of
 from forebay.deploy.stack_values import StackEvent, StackState, event_of, state_of
 from forebay.deploy.template.build import METADATA_KEY
 from forebay.deploy.trouble import code_of, explained, message_of
+from forebay.deploy.validation import explained_refusal
 from forebay.errors import DeployError
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class Stacks:
             proposed = Proposal(change_set_id, stack_id, is_first, (), has_changes=False)
             try:
                 pages, refusal = self._worked_out(name, change_set_id)
+                if refusal is not None and not _is_nothing(refusal):
+                    refusal = explained_refusal(self._client, change_set_id, refusal)
             except BaseException:
                 self.abandon(proposed)
                 raise
