@@ -317,6 +317,13 @@ class TestCommands:
 
         assert (answer.status, answer.complaint) == (127, "no answer within 0.2 s")
 
+    def test_docker_hub_is_known_by_either_of_its_names(self, engines: StandIns, tmp_path: Path) -> None:
+        known = f"shop/thumbnails@{DIGEST}"
+        engines.add("docker", {"image": (0, known)})
+        docker = Engine("docker", str(engines.folder / "docker"))
+
+        assert docker.pushed_digest("docker.io/shop/thumbnails:1", tmp_path) == DIGEST
+
     def test_an_interrupted_program_does_not_stay_behind(self, tmp_path: Path) -> None:
         mark = tmp_path / "pid"
         code = (
@@ -356,6 +363,28 @@ class TestWhatIsRemarked:
         build_and_push(loaded, moto_cloud.clients(), say=said.append)
 
         assert "there is no .dockerignore, so the build gets .venv too: `forebay init` writes one" in said
+
+    @pytest.mark.parametrize(
+        ("name", "value", "is_told"),
+        [
+            ("GITHUB_TOKEN", "gho_1", True),
+            ("npm_password", "open-sesame", True),
+            ("PIP_INDEX_URL", "https://ci:hunter2@pypi.shop.example/simple", True),
+            ("PIP_INDEX_URL", "https://pypi.shop.example/simple", False),
+            ("BASE_IMAGE", "python:3.13@sha256:0", False),
+        ],
+    )
+    def test_an_argument_that_looks_secret_is_told_by_its_name_alone(
+        self, engines: StandIns, moto_cloud: MotoCloud, tmp_path: Path, said: list[str], name: str, value: str,
+        is_told: bool,
+    ) -> None:  # fmt: skip
+        engines.add("docker")
+        loaded = project(tmp_path / "shop", image={"build": {"args": {name: value}}})
+
+        build_and_push(loaded, moto_cloud.clients(), say=said.append)
+
+        assert [line.split()[0] for line in said if "secrets:" in line] == ([name] if is_told else [])
+        assert not [line for line in said if value in line and is_told]
 
     def test_files_that_change_during_the_build_are_not_deployed_under_a_tag_that_lies(
         self, engines: StandIns, moto_cloud: MotoCloud, tmp_path: Path, said: list[str]

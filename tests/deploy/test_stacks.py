@@ -84,6 +84,15 @@ def test_no_changes_may_also_be_told_by_a_refusal_of_the_call() -> None:
     assert not proposed(stacks).has_changes
 
 
+def test_who_is_overtaken_while_an_image_is_built_is_told_so() -> None:
+    stack, stacks = cloud(page(told("Queue")))
+    message = f"Stack:{STACK_ID} is in UPDATE_IN_PROGRESS state and can not be updated."
+    stack.planned["CreateChangeSet"] = [refused("ValidationError", "CreateChangeSet", message)]
+
+    with pytest.raises(DeployError, match="somebody else has begun to work on this stack meanwhile"):
+        proposed(stacks)
+
+
 def test_a_template_that_is_refused_leaves_neither_change_set_nor_empty_stack() -> None:
     reason = "Transform AWS::LanguageExtensions failed"
     stack, stacks = cloud({"Status": "FAILED", "StatusReason": reason}, exists=False)
@@ -157,7 +166,7 @@ def test_who_comes_second_is_told_to_follow_the_first(code: str, message: str) -
     stack, stacks = cloud(page(told("Queue")))
     stack.planned["ExecuteChangeSet"] = [refused(code, "ExecuteChangeSet", message)]
 
-    with pytest.raises(DeployError, match="somebody else has begun a deployment of this stack meanwhile"):
+    with pytest.raises(DeployError, match="somebody else has begun to work on this stack meanwhile"):
         stacks.carry_out(proposed(stacks))
 
 

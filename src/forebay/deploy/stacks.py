@@ -139,6 +139,7 @@ class Stacks:
                 answer = self._created(name, wish, change_set, is_first=is_first)
             except ClientError as error:
                 if code_of(error) != "ValidationError" or not _is_nothing(message_of(error)):
+                    _refuse_when_overtaken(error)
                     raise
                 return Proposal("", name, is_first, (), has_changes=False)
             stack_id, change_set_id = str(answer["StackId"]), str(answer["Id"])
@@ -207,10 +208,7 @@ class Stacks:
                 )
             except ClientError as error:
                 self.abandon(proposal)
-                if code_of(error) == "InvalidChangeSetStatus" or "_IN_PROGRESS" in message_of(error):
-                    raise DeployError(
-                        "somebody else has begun a deployment of this stack meanwhile: `forebay deploy` follows it"
-                    ) from error
+                _refuse_when_overtaken(error)
                 raise
 
     def discard(self, proposal: Proposal) -> None:
@@ -229,6 +227,14 @@ class Stacks:
         """Start to delete a stack."""
         with explained("deleting the stack"):
             self._client.delete_stack(StackName=stack_id)
+
+
+def _refuse_when_overtaken(error: ClientError) -> None:
+    """Raise `DeployError` when the refusal means that somebody else was faster."""
+    if code_of(error) == "InvalidChangeSetStatus" or "_IN_PROGRESS" in message_of(error):
+        raise DeployError(
+            "somebody else has begun to work on this stack meanwhile: `forebay deploy` waits for it"
+        ) from error
 
 
 def _is_nothing(words: str) -> bool:

@@ -11,6 +11,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -36,6 +37,11 @@ ENGINE_ENVIRONMENT = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 SHOWN_LINES = 20
 ANSWER_MAX_S = 30.0
 NO_BUILDKIT = "docker needs its buildx plugin for `RUN --mount` and secrets: install it (docker-buildx-plugin)"
+SECRET = re.compile(r"TOKEN|PASSWORD|PASSWD|SECRET|CREDENTIAL|(?:^|_)(?:API|PRIVATE|ACCESS)_?KEY", re.IGNORECASE)
+"""Names of arguments that are given to what nobody may read."""
+LOGIN = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+"""An address with a password."""
+
 HINTS = {
     "exec format error": "The image is for another processor than this machine's: install qemu-user-static, or build "
     "on a machine of that kind, or change `architecture:`",
@@ -99,6 +105,11 @@ def _labels(loaded: Loaded, commit: Revision | None) -> dict[str, str]:
 
 
 def _remarks(made: Recipe, commit: Revision | None) -> Iterator[str]:
+    if named := [name for name, value in made.arguments if SECRET.search(name) or LOGIN.search(value)]:
+        yield (
+            f"{', '.join(named)} under `image: build: args:` can be read by whoever has the image: what is secret "
+            "belongs under `image: build: secrets:`"
+        )
     if commit is not None and commit.is_dirty:
         yield "the image gets changes that are not committed"
     needless = [name for name in (".git", ".venv", "node_modules") if (made.context / name).is_dir()]

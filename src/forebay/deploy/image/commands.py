@@ -104,7 +104,7 @@ def _see_off(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(FAREWELL_S)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # Whoever interrupts twice waits no longer.
         process.kill()
         process.wait()
 

@@ -90,7 +90,9 @@ class Engine:
         question = [self.program, "image", "inspect", "--format", "{{range .RepoDigests}}{{println .}}{{end}}", image]
         answer = commands.ask(question, within_s=PROBE_MAX_S)
         known = [name.partition("@") for name in answer.text.split()]
-        return next((digest for place, _, digest in known if place == image.rpartition(":")[0]), None)
+        # docker leaves its own registry's name out of what it tells.
+        wanted = image.rpartition(":")[0].removeprefix("docker.io/")
+        return next((digest for place, _, digest in known if place.removeprefix("docker.io/") == wanted), None)
 
 
 def _credentials(scratch: Path) -> Path:
