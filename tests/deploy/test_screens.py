@@ -8,8 +8,8 @@ import re
 import pytest
 from tests.deploy.screens import FOLDER, SCREENS, drawn_at, failed, first, on_terminal
 
-from forebay.cli.progress_lines import Line, clean, resource_line
-from forebay.cli.screen import columns
+from forebay.cli.progress_lines import Line, resource_line
+from forebay.cli.shapes import clean, columns
 from forebay.deploy.progress import Row
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
@@ -77,7 +77,7 @@ def test_a_resource_that_has_not_started_has_no_seconds() -> None:
 
 
 def test_a_table_is_as_wide_as_its_cells() -> None:
-    assert [line.text for line in columns(("ID", "Status"), [("0506b170", "RUNNING"), ("x", "PENDING")])] == [
+    assert columns([("ID", "Status"), ("0506b170", "RUNNING"), ("x", "PENDING")], indent="") == [
         "ID        Status",
         "0506b170  RUNNING",
         "x         PENDING",

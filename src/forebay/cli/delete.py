@@ -15,7 +15,7 @@ import typer
 
 from forebay.cli.asking import Asking, Terminal
 from forebay.cli.progress_lines import Line
-from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, project
+from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, clients, project
 from forebay.cli.screen import Screen, screen_for
 from forebay.clock import SystemClock
 from forebay.errors import DeployError
@@ -51,16 +51,13 @@ def delete(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Delete the service and what belongs to it. Queues that hold messages stay, unless you say otherwise."""
-    from forebay.deploy.clients import Clients
     from forebay.deploy.deploying import Deployments
-    from forebay.deploy.trouble import explained
 
     loaded = project(env, manifest)
     screen = screen_for(as_json=as_json)
-    with explained("connecting to AWS"):
-        clients = Clients()
-    deployments = Deployments(loaded, clients, clock=SystemClock(), pause=time.sleep)
-    Deletion(loaded, clients, deployments, screen, Terminal(yes=yes)).run(with_queues=queues, with_images=images)
+    made = clients()
+    deployments = Deployments(loaded, made, clock=SystemClock(), pause=time.sleep)
+    Deletion(loaded, made, deployments, screen, Terminal(yes=yes)).run(with_queues=queues, with_images=images)
 
 
 class Deletion:

@@ -9,7 +9,7 @@ import typer
 
 from forebay.cli.asking import Terminal
 from forebay.cli.deployment import Deployment
-from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, project
+from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, clients, project
 from forebay.cli.screen import screen_for
 from forebay.cli.wanted_image import WantedImage
 from forebay.clock import SystemClock
@@ -61,9 +61,7 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Deploy the worker and its queue: build and push the image, change the stack, wait until the service is steady."""
-    from forebay.deploy.clients import Clients
     from forebay.deploy.deploying import Deployments
-    from forebay.deploy.trouble import explained
 
     wanted = WantedImage(named=image, registry=registry, is_built_again=rebuild, is_loud=verbose)
     loaded = project(env, manifest)
@@ -72,8 +70,7 @@ def deploy(
 
         insist(loaded)
     screen = screen_for(as_json=as_json)
-    with explained("connecting to AWS"):
-        clients = Clients()
-    deployments = Deployments(loaded, clients, clock=SystemClock(), pause=time.sleep)
-    run = Deployment(loaded, clients, deployments, screen, Terminal(yes=yes))
+    made = clients()
+    deployments = Deployments(loaded, made, clock=SystemClock(), pause=time.sleep)
+    run = Deployment(loaded, made, deployments, screen, Terminal(yes=yes))
     run.run(image=wanted, shows_difference=diff, waits=not no_wait)

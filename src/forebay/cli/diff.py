@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forebay.cli.progress_lines import Line, change_lines
-from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, project
+from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, clients, project
 from forebay.cli.screen import screen_for
 from forebay.clock import SystemClock
 
@@ -47,16 +47,13 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show which resources `deploy` would add, change, replace or remove, and how the template differs."""
-    from forebay.deploy.clients import Clients
     from forebay.deploy.comparing import changes_between, difference
     from forebay.deploy.deploying import Deployments
-    from forebay.deploy.trouble import explained
 
     loaded = project(env, manifest)
     screen = screen_for(as_json=as_json)
-    with explained("connecting to AWS"):
-        clients = Clients()
-    deployments = Deployments(loaded, clients, clock=SystemClock(), pause=time.sleep)
+    made = clients()
+    deployments = Deployments(loaded, made, clock=SystemClock(), pause=time.sleep)
     deployed = deployments.look()
     template = deployments.template()
     has_stack = bool(deployed.template) and not deployed.has_failed_at_first

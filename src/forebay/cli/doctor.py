@@ -119,7 +119,8 @@ def _cases(asked: _Asked, loaded: Loaded | None, program: Worker | str) -> list[
     has_template = loaded is not None or asked.template is not None
     cases = [case_of(loaded, _planned(loaded, asked.template), program)] if has_template else []
     if asked.is_live:
-        from forebay.cli.live_options import clients, subject
+        from forebay.cli.live_options import subject
+        from forebay.cli.project import clients
         from forebay.deploy.deployed.facts import live_facts
 
         about = subject(asked.environment, asked.manifest, asked.cluster, asked.service)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from forebay.cli.console import tell
-from forebay.cli.project import DEFAULT_MANIFEST, ManifestFile, project
-from forebay.cli.screen import columns
+from forebay.cli.project import DEFAULT_MANIFEST, ManifestFile, clients, project
+from forebay.cli.shapes import columns
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -35,17 +35,16 @@ def ls(
 ) -> None:
     """List the environments with stack status, last change, tasks and messages."""
     from forebay.cli.plain import plain
-    from forebay.deploy.clients import Clients
     from forebay.deploy.environments import environment_line
     from forebay.deploy.manifest.loading import environments_of
     from forebay.deploy.stacks import Stacks
     from forebay.deploy.trouble import explained
 
     names = environments_of(manifest)
+    made = clients()
     with explained("connecting to AWS"):
-        clients = Clients()
-        stacks = Stacks(clients.cloudformation, pause=time.sleep)
-    found = [environment_line(project(name, manifest), clients, stacks) for name in names]
+        stacks = Stacks(made.cloudformation, pause=time.sleep)
+    found = [environment_line(project(name, manifest), made, stacks) for name in names]
     if as_json:
         for one in found:
             tell(json.dumps(plain(one)))
@@ -62,5 +61,5 @@ def ls(
         )
         for one in found
     ]
-    for line in columns(HEADINGS, rows):
-        tell(line.text)
+    for line in columns([HEADINGS, *rows], indent=""):
+        tell(line)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from forebay.cli import console
-from forebay.cli.live_options import Cluster, Service, clients, subject
-from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile
+from forebay.cli.live_options import Cluster, Service, subject
+from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, clients
 from forebay.errors import DeployError
 
 if TYPE_CHECKING:

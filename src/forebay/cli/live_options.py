@@ -19,7 +19,6 @@ import typer
 from forebay.cli.project import project
 
 if TYPE_CHECKING:
-    from forebay.deploy.clients import Clients
     from forebay.deploy.live.where import Where
     from forebay.deploy.manifest.model import Manifest
 
@@ -78,12 +77,3 @@ def subject(
 
 def _name(cluster: str) -> str:
     return cluster.rpartition("/")[2]
-
-
-def clients() -> Clients:
-    """Return the clients of the surroundings' account and Region. Raises `DeployError`."""
-    from forebay.deploy.clients import Clients
-    from forebay.deploy.trouble import explained
-
-    with explained("looking for the AWS account"):
-        return Clients()

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from forebay.cli.shapes import bar
 from forebay.local.port import Picture, ServiceFigures, TaskFigures
 
 TASKS_MAX = 12
@@ -133,8 +134,9 @@ def _tasks(tasks: list[TaskFigures]) -> RenderableType:
 
 
 def _bar(done: int, of: int) -> Text:
-    filled = BAR_WIDTH * done // of if of else 0
-    return Text("█" * filled, style="green") + Text("░" * (BAR_WIDTH - filled), style="dim")
+    drawn = bar(done, of, blocks=BAR_WIDTH)
+    filled = drawn.count("█")
+    return Text(drawn[:filled], style="green") + Text(drawn[filled:], style="dim")
 
 
 def _seconds(value: float | None) -> str:

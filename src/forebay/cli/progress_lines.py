@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from forebay.cli.shapes import clean, columns
+
 if TYPE_CHECKING:
     from forebay.deploy.change_values import Change
     from forebay.deploy.progress import Failure, Row
@@ -31,11 +33,6 @@ class Line:
 
     text: str
     tone: Tone = "plain"
-
-
-def clean(text: str) -> str:
-    """Return the text on one line and without control characters."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def resource_lines(stack: Row, rows: Sequence[Row], *, now_utc: datetime, width: int) -> list[Line]:
@@ -73,9 +70,8 @@ def deployment_lines(deployments: Sequence[Deployment], headings: Sequence[str],
     if not deployments:
         return []
     table = [tuple(headings), *(one.figures for one in deployments)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(headings))]
-    lines = ["      " + "  ".join(f"{cell:<{size}}" for cell, size in zip(line, widths, strict=True)) for line in table]
-    return [Line(_cut(line.rstrip(), width), "faint" if number == 0 else "plain") for number, line in enumerate(lines)]
+    lines = columns(table, indent="      ")
+    return [Line(_cut(line, width), "faint" if number == 0 else "plain") for number, line in enumerate(lines)]
 
 
 def failure_lines(failure: Failure) -> list[Line]:

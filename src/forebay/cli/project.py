@@ -1,4 +1,4 @@
-"""The options that all verbs of a deployment share, and the manifest that they name."""
+"""The options that all verbs of a deployment share, the manifest that they name, and the way to AWS."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from forebay.api.project_file import FILE_NAME
 
 if TYPE_CHECKING:
+    from forebay.deploy.clients import Clients
     from forebay.deploy.manifest.loading import Loaded
 
 Environment = Annotated[
@@ -34,3 +35,12 @@ def project(environment: str | None, manifest: Path) -> Loaded:
     from forebay.deploy.manifest.loading import load
 
     return load(manifest, environment)
+
+
+def clients() -> Clients:
+    """Return the clients of the surroundings' account and Region. Raises `DeployError`."""
+    from forebay.deploy.clients import Clients
+    from forebay.deploy.trouble import explained
+
+    with explained("looking for the AWS account"):
+        return Clients()

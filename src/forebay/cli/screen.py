@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -163,11 +163,3 @@ def _fields(value: Any) -> Mapping[str, Any]:
     from dataclasses import asdict
 
     return asdict(value)
-
-
-def columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Line]:
-    """Return a table as lines: every column as wide as its widest cell, headings first."""
-    table = [tuple(headings), *(tuple(row) for row in rows)]
-    widths = [max(len(line[number]) for line in table) for number in range(len(headings))]
-    texts = ["  ".join(f"{cell:<{size}}" for cell, size in zip(line, widths, strict=True)).rstrip() for line in table]
-    return [Line(text, "bold" if number == 0 else "plain") for number, text in enumerate(texts)]

@@ -2,8 +2,8 @@
 
 Rules kept here and nowhere else:
 
-1. Lines are indented by two. A table's columns are at least twelve wide with indent and gap, which is how AWS Copilot
-   drew them.
+1. Lines are indented by two unless said otherwise. A table's columns are at least twelve wide with indent and gap, as
+   AWS Copilot drew them.
 2. A length of time is told in its largest unit; who needs more asks for JSON.
 """
 
@@ -12,8 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-
-from forebay.cli.progress_lines import clean
 
 BAR_BLOCKS = 10
 CELL_MIN = 12
@@ -36,9 +34,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return columns([headings, ["-" * len(heading) for heading in headings], *rows], least=CELL_MIN)
 
 
-def columns(rows: Sequence[Sequence[str]], *, least: int = 0) -> list[str]:
+def columns(rows: Sequence[Sequence[str]], *, least: int = 0, indent: str = INDENT) -> list[str]:
     """Return the rows as lines, each column as wide as its widest cell, and at least so wide."""
-    indented = [[INDENT + row[0], *row[1:]] for row in rows]
+    indented = [[indent + row[0], *row[1:]] for row in rows]
     widths = [
         max(least, *(len(row[place]) + GAP for row in indented if place < len(row)))
         for place in range(max(map(len, indented), default=0))
@@ -70,6 +68,11 @@ def plural(count: int, noun: str) -> str:
 def instant(at_utc: datetime) -> str:
     """Return the time of day in UTC, such as `14:20:05Z`."""
     return f"{at_utc:%H:%M:%S}Z"
+
+
+def clean(text: str) -> str:
+    """Return the text on one line and without control characters."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def event_text(message: str) -> str:

@@ -11,9 +11,9 @@ import typer
 
 from forebay import platform
 from forebay.cli import console
-from forebay.cli.live_options import Cluster, Service, Subject, clients, subject
+from forebay.cli.live_options import Cluster, Service, Subject, subject
 from forebay.cli.pace import Pace, Patience, RealPace
-from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile
+from forebay.cli.project import DEFAULT_MANIFEST, Environment, ManifestFile, clients
 from forebay.errors import DeployError
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from forebay.cli.progress_lines import clean
-from forebay.cli.shapes import CELL_MIN, ago, bar, columns, event_text, instant, plural, span, table
+from forebay.cli.shapes import CELL_MIN, ago, bar, clean, columns, event_text, instant, plural, span, table
 from forebay.deploy.live.values import (
     AlarmState,
     Protected,
