@@ -389,6 +389,8 @@ def test_a_key_comes_with_the_queues_that_it_encrypts(tmp_path: Path) -> None:
     taken = stack.created[0]["ResourcesToImport"]
     assert [one["LogicalResourceId"] for one in taken] == ["Queue", "DeadLetterQueue", "QueueKey"]
     assert taken[2]["ResourceIdentifier"] == {"KeyId": "abc-1"}
+    imported = read(stack.created[0]["TemplateBody"])["Resources"]["Queue"]["Properties"]
+    assert "KmsMasterKeyId" not in imported, "it stays the same"
 
 
 @pytest.mark.parametrize("key", ["arn:aws:kms:eu:1:key/abc-1", "alias/aws/sqs", "arn:aws:kms:eu:1:alias/theirs"])
@@ -403,6 +405,8 @@ def test_a_key_of_somebody_else_is_left_alone(tmp_path: Path, key: str) -> None:
     )
 
     assert [one["LogicalResourceId"] for one in stack.created[0]["ResourcesToImport"]] == ["Queue"]
+    imported = read(stack.created[0]["TemplateBody"])["Resources"]["Queue"]["Properties"]
+    assert imported["KmsMasterKeyId"] == key, "so that the update after it is seen to take the key away"
 
 
 def test_a_key_that_is_to_be_deleted_is_called_back_first(tmp_path: Path) -> None:

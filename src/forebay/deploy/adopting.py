@@ -35,6 +35,8 @@ class LeftOver:
     queues: tuple[KeptQueue, ...]
     key_id: str | None = None
     """The key of the queues, when an earlier stack of this service has made it."""
+    key: str | None = None
+    """The key of the queues as they name it, whoever has made it."""
 
 
 def left_over(clients: Clients, names: Names) -> LeftOver | None:
@@ -46,7 +48,7 @@ def left_over(clients: Clients, names: Names) -> LeftOver | None:
             return None
         told = sqs.get_queue_attributes(QueueUrl=queues[0].url, AttributeNames=["KmsMasterKeyId"])
     key = told.get("Attributes", {}).get("KmsMasterKeyId")
-    return LeftOver(queues, _of_ours(clients, names, key) if key else None)
+    return LeftOver(queues, _of_ours(clients, names, key) if key else None, key)
 
 
 def _of_ours(clients: Clients, names: Names, key: str) -> str | None:
@@ -76,16 +78,23 @@ def imports(template: Json, found: LeftOver, names: Names) -> tuple[Import, ...]
     return tuple(taken)
 
 
-def import_template(template: Json, taken: Sequence[Import]) -> Json:
-    """Return the template of the import: the resources alone, each kept whatever becomes of the stack."""
+def import_template(template: Json, taken: Sequence[Import], found: LeftOver) -> Json:
+    """Return the template of the import: the resources alone, each kept whatever becomes of the stack.
+
+    A key that is not imported is named in it, so that the update after it is seen to take it away.
+    """
+    stays = any(one.kind == "AWS::KMS::Key" for one in taken)
+    encrypted = {"KmsMasterKeyId": found.key} if found.key and not stays else {}
     return {
         **{key: template[key] for key in ("AWSTemplateFormatVersion", "Description", "Metadata") if key in template},
-        "Resources": {one.logical_id: _known_again(template["Resources"][one.logical_id]) for one in taken},
+        "Resources": {one.logical_id: _known_again(template["Resources"][one.logical_id], encrypted) for one in taken},
     }
 
 
-def _known_again(resource: Json) -> Json:
+def _known_again(resource: Json, encrypted: Json) -> Json:
     properties = {name: value for name, value in resource["Properties"].items() if name in IDENTIFYING}
+    if resource["Type"] == "AWS::SQS::Queue":
+        properties |= encrypted
     return {
         "Type": resource["Type"],
         "Metadata": {DESCRIPTION_KEY: resource["Metadata"][DESCRIPTION_KEY]},

@@ -132,7 +132,7 @@ class Deployments:
     def propose_import(self, template: Json, found: LeftOver) -> tuple[Json, Proposal]:
         """Have the import of what was left worked out; return its template too."""
         taken = imports(template, found, self._names)
-        of_import = import_template(template, taken)
+        of_import = import_template(template, taken, found)
         wish = replace(wishing.wish_for(self._loaded, of_import, {}), imports=taken)
         return of_import, self._proposed(wish, is_first=True)
 
