@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.command import Ran
+from tests.cli.command import Ran, run
 from tests.deploy.moto_server import MotoCloud
 
 from forebay.cli.main import carry_out
@@ -277,6 +277,15 @@ def test_a_tag_in_ecr_of_another_region_goes_on_as_it_is_and_is_said(
     assert ran.status == 0, ran.err
     assert f"{image} is in another Region: ECS looks up its digest once" in ran.out
     assert "Stack thumbnails-test in account 123456789012, eu-central-1" in ran.out
+
+
+def test_a_letter_that_the_terminals_encoding_has_not_ends_no_deployment(folder: Path, moto_cloud: MotoCloud) -> None:
+    ran = run(
+        "deploy", "--env", "test", "--image", IMAGE, cwd=folder, env={**moto_cloud.env, "PYTHONIOENCODING": "ascii"}
+    )
+
+    assert ran.status == 0, ran.err
+    assert "\\u2714 Deployed service thumbnails in environment test" in ran.out
 
 
 def test_contradictions_stop_a_deployment_before_aws_is_asked(

@@ -317,6 +317,13 @@ class TestCommands:
 
         assert (answer.status, answer.complaint) == (127, "no answer within 0.2 s")
 
+    def test_control_codes_of_an_engine_reach_no_log(self) -> None:
+        heard: list[str] = []
+
+        commands.run(["printf", r"\033[1;31mboom\033[0m\a\r\n\tin line 3\n"], hear=heard.append)
+
+        assert heard == ["boom", "\tin line 3"]
+
     def test_docker_hub_is_known_by_either_of_its_names(self, engines: StandIns, tmp_path: Path) -> None:
         known = f"shop/thumbnails@{DIGEST}"
         engines.add("docker", {"image": (0, known)})

@@ -52,6 +52,7 @@ HINTS = {
     "toomanyrequests": "The registry of the base image has had enough of this address: log in to it, or take a mirror "
     "as BASE_IMAGE (`image: build: args:`)",
     "no basic auth credentials": "Log in to the registry first, as its own guide says",
+    "denied: requested access": "Log in to the registry first, as its own guide says; or the name there is another's",
     "unauthorized": "Log in to the registry first, as its own guide says",
 }
 """What a failed engine says, in small letters → what to do about it."""

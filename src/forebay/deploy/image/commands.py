@@ -3,12 +3,14 @@
 Rules kept here and nowhere else:
 
 1. Arguments are a list and no shell is between. What is secret goes in by standard input, never as an argument.
-2. A program that runs for long is heard line by line; the last lines are kept for the case that it fails.
+2. A program that runs for long is heard line by line, without colours and other control codes; the last lines are kept
+   for the case that it fails.
 3. When we are interrupted the program has been too (a terminal interrupts both): it is waited for, then ended.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +20,8 @@ from pathlib import Path
 
 Hear = Callable[[str], None]
 """Is told each line that a program writes."""
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 KEPT_LINES = 40
 FAREWELL_S = 10.0
@@ -89,7 +93,7 @@ def run(
         with suppress(BrokenPipeError), process.stdin:
             process.stdin.write(given.encode())
         for line in process.stdout:
-            said = _text(line).rstrip()
+            said = _CONTROL.sub("", _text(line)).rstrip()
             last.append(said)
             hear(said)
         return Ended(process.wait(), tuple(last))
