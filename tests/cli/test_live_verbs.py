@@ -177,7 +177,9 @@ def test_logs_without_a_log_group_are_a_sentence(shop: Shop) -> None:
     ran = shop.run("logs", "--env", "test")
 
     assert ran.status == 1
-    assert ran.err.startswith("forebay: there is no log group /forebay/shop-test: the stack makes it, so deploy first")
+    assert ran.err.startswith(
+        "forebay: there is no log group /forebay/shop-test: the stack makes it, and a first deployment"
+    )
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_with_several_environments_one_must_be_named() -> None:
     ("name", "complaint"),
     [
         ("prodution", "has no environment 'prodution'; did you mean production? There are: test, production"),
-        ("staging", "has no environment 'staging'; There are: test, production"),
+        ("staging", "has no environment 'staging'. There are: test, production"),
     ],
 )
 def test_an_environment_that_is_not_there_is_told_with_those_that_are(name: str, complaint: str) -> None:

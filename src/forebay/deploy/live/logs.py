@@ -223,7 +223,8 @@ def _alive(clients: Clients, where: Where) -> set[str]:
 
 def _no_group(group: str) -> DeployError:
     return DeployError(
-        f"there is no log group {group}: the stack makes it, so deploy first; or look at --env and AWS_REGION"
+        f"there is no log group {group}: the stack makes it, and a first deployment that failed has taken it along; so "
+        "deploy, or look at --env and AWS_REGION"
     )
 
 

@@ -163,8 +163,8 @@ def _chosen(environment: str | None, known: tuple[str, ...], file: str) -> str:
         raise ManifestError(f"{file} has several environments; say which one: --env {' or --env '.join(known)}")
     if environment not in known:
         near = get_close_matches(environment, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise ManifestError(f"{file} has no environment {environment!r}; {hint}There are: {', '.join(known)}")
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise ManifestError(f"{file} has no environment {environment!r}{hint} There are: {', '.join(known)}")
     return environment
 
 
