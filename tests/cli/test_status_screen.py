@@ -147,6 +147,14 @@ def test_a_service_in_trouble_tells_what_happens_and_what_to_do() -> None:
                 since_utc=NOW - timedelta(minutes=5),
                 about="Messages wait too long. Look at the tasks first.",
             ),
+            AlarmState(
+                name="TargetTracking-service/shop-test/shop-AlarmLow-1b2c",
+                label="AlarmLow",
+                state="ALARM",
+                since_utc=NOW - timedelta(hours=3),
+                about="DO NOT EDIT OR DELETE.",
+                is_signal=True,
+            ),
         ),
     )
 
@@ -190,6 +198,7 @@ Alarms
   Name                State       For
   ----                -----       ---
   OldestMessageAlarm  ALARM       5 minutes
+  AlarmLow            scales      3 hours
   OldestMessageAlarm: Messages wait too long. Look at the tasks first.
 """
     )

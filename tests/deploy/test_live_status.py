@@ -146,7 +146,9 @@ def test_the_age_of_the_oldest_message_carries_the_time_at_which_cloudwatch_look
     assert status.queue.oldest == Age(70.0, now - timedelta(minutes=1))
 
 
-def test_only_the_alarms_of_the_service_are_read_and_those_that_ring_come_first(moto_cloud: MotoCloud) -> None:
+def test_only_the_services_alarms_are_read_those_that_ring_first_and_those_that_only_scale_last(
+    moto_cloud: MotoCloud,
+) -> None:
     clients = moto_cloud.clients()
     a_service_on_moto(clients)
     tracking = "TargetTracking-service/shop-test/shop-AlarmHigh-1b2c"
@@ -164,15 +166,16 @@ def test_only_the_alarms_of_the_service_are_read_and_those_that_ring_come_first(
             ComparisonOperator="GreaterThanThreshold",
         )
         clients.cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="")
-    clients.cloudwatch.set_alarm_state(AlarmName="shop-test-DeadLettersAlarm-3Z", StateValue="ALARM", StateReason="")
+    for name in ("shop-test-DeadLettersAlarm-3Z", tracking):
+        clients.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="")
 
     status = read()
 
     assert not isinstance(status.alarms, Unread)
     assert [(alarm.label, alarm.state) for alarm in status.alarms] == [
         ("DeadLettersAlarm", "ALARM"),
-        ("AlarmHigh", "OK"),
         ("OldestMessageAlarm", "OK"),
+        ("AlarmHigh", "ALARM"),
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.deploy.golden import NAMES, template
 
+from forebay.deploy.live.alarms import SIGNALS
 from forebay.deploy.template import alarms
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
@@ -34,6 +35,18 @@ def test_every_alarm_of_a_template_is_on_the_page() -> None:
 
     assert found >= alarms.FIRST_AID.keys()
     assert [logical_id for logical_id in found if logical_id not in page] == []
+
+
+def test_each_alarm_of_a_template_tells_of_trouble_or_is_known_to_scale_only() -> None:
+    found = {
+        logical_id
+        for name in NAMES
+        for logical_id, resource in template(name)["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+    assert found - SIGNALS == alarms.FIRST_AID.keys()
+    assert not SIGNALS & alarms.FIRST_AID.keys()
 
 
 def test_the_page_has_no_alarm_that_is_none() -> None:

@@ -34,6 +34,8 @@ ID = 8
 """So much of a task's id is shown to people."""
 ALONE = "This ECS is on this machine: scaling, alarms and the age of messages are not asked for."
 SHORT_OF = {"INSUFFICIENT_DATA": "no data"}
+OF_SIGNAL = {"ALARM": "scales", "OK": "at rest", "INSUFFICIENT_DATA": "no data"}
+"""How the alarms stand that start and stop tasks; no colour of an alarm is due to them."""
 
 
 def screen(status: Status) -> list[str]:
@@ -188,15 +190,16 @@ def _alarms(alarms: tuple[AlarmState, ...] | Unread, now: datetime) -> Section:
         return "Alarms", _unread(alarms)
     if not alarms:
         return "", []
-    rows = [
-        [alarm.label, SHORT_OF.get(alarm.state, alarm.state), "-" if alarm.since_utc is None else _for(alarm, now)]
-        for alarm in alarms
-    ]
-    ringing = [alarm for alarm in alarms if alarm.state == "ALARM" and alarm.about]
+    rows = [[alarm.label, _state(alarm), "-" if alarm.since_utc is None else _for(alarm, now)] for alarm in alarms]
+    ringing = [alarm for alarm in alarms if alarm.state == "ALARM" and alarm.about and not alarm.is_signal]
     return "Alarms", [
         *table(["Name", "State", "For"], rows),
         *(f"  {alarm.label}: {clean(alarm.about)}" for alarm in ringing),
     ]
+
+
+def _state(alarm: AlarmState) -> str:
+    return (OF_SIGNAL if alarm.is_signal else SHORT_OF).get(alarm.state, alarm.state)
 
 
 def _for(alarm: AlarmState, now: datetime) -> str:

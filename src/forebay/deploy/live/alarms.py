@@ -5,7 +5,7 @@ Rules kept here and nowhere else:
 1. An alarm belongs to a service when CloudFormation made it for the stack, or target tracking for the service.
    CloudFormation names it `<stack>-<logical id>-<ending>`. Logical ids begin with a capital and stacks have none, so
    that `shop-test` does not get the alarms of a stack `shop-test-eu`.
-2. Those that ring come first.
+2. Those that ring come first. Those that only scale come last: they ring all day, and ask nothing of anybody.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ORDER = ("ALARM", "INSUFFICIENT_DATA", "OK")
 OF_STACK = re.compile(r"([A-Z][A-Za-z0-9]*)(-[A-Za-z0-9]+)?")
+SIGNALS = frozenset({"WakeAlarm", "SleepAlarm", "AlarmHigh", "AlarmLow"})
+"""The template's own for zero tasks, and those of target tracking."""
 OF_TRACKING = re.compile(r"(Alarm(?:High|Low))-.*")
 
 
@@ -31,7 +33,7 @@ def read_alarms(clients: Clients, where: Where) -> tuple[AlarmState, ...]:
     found = list(_alarms(clients, f"TargetTracking-{where.scalable}-", OF_TRACKING))
     if where.stack is not None:
         found += _alarms(clients, f"{where.stack}-", OF_STACK)
-    return tuple(sorted(found, key=lambda alarm: (_place(alarm.state), alarm.name)))
+    return tuple(sorted(found, key=lambda alarm: (alarm.is_signal, _place(alarm.state), alarm.name)))
 
 
 def _place(state: str) -> int:
@@ -58,4 +60,5 @@ def _alarm(one: Any, *, label: str) -> AlarmState:
         state=one.get("StateValue", ""),
         since_utc=None if since is None else since.astimezone(UTC),
         about=one.get("AlarmDescription", ""),
+        is_signal=label in SIGNALS,
     )

@@ -150,6 +150,8 @@ class AlarmState:
     since_utc: datetime | None
     about: str
     """Its description: what is wrong, and what to do first."""
+    is_signal: bool = False
+    """True of those that start and stop tasks: they ring all day, and nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
