@@ -20,6 +20,7 @@ from tests.deploy.scenes import (
 from tests.deploy.scripted_aws import STACK, ScriptedService, ScriptedStack, Told, of_stack, refused, unreachable
 
 from forebay.clock import VirtualClock
+from forebay.deploy.answers import NoAnswer
 from forebay.deploy.following import OUTAGE_MAX_S, QUIET_MAX_S, SLOWEST_LOOK_S
 from forebay.deploy.hints import NO_PATH
 from forebay.errors import DeployError
@@ -97,7 +98,9 @@ def test_throttled_following_slows_down_and_goes_on_without_a_gap() -> None:
     assert waits[-1] == SLOWEST_LOOK_S
 
 
-@pytest.mark.parametrize("error", [unreachable(), refused("InternalFailure", "DescribeStacks", "", 500)], ids=str)
+@pytest.mark.parametrize(
+    "error", [unreachable(), refused("InternalFailure", "DescribeStacks", "", 500), NoAnswer()], ids=str
+)
 def test_an_outage_is_waited_out(error: Exception) -> None:
     screen = Recorder()
     stack = started(FIRST)

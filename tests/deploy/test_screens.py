@@ -44,6 +44,14 @@ def test_a_picture_is_never_larger_than_the_terminal(width: int, height: int) ->
         assert max(map(len, lines)) <= width
 
 
+def test_a_narrow_terminal_shows_states_and_seconds_in_full() -> None:
+    lines = drawn_at(first(), 90.0, width=40, height=50).splitlines()
+
+    shown = [line for line in lines if line.lstrip().startswith("- ")]
+    assert shown
+    assert [line for line in shown if not re.search(r"\[[a-z ]+\](?: +\[\d+\.\ds\])?$", line)] == []
+
+
 def test_what_is_wrong_stays_above_the_picture_on_a_terminal() -> None:
     shown = on_terminal(failed(), width=100, height=30)
 

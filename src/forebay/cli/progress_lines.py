@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Tone = Literal["plain", "good", "bad", "busy", "faint", "bold"]
 
 DESCRIPTION_MAX = 76
-DESCRIPTION_MIN = 16
+DESCRIPTION_MIN = 8
 
 
 @dataclass(frozen=True, slots=True)
