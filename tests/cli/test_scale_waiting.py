@@ -93,6 +93,10 @@ def test_another_count_that_is_asked_for_meanwhile_ends_the_wait(capsys: pytest.
 
     assert "5 tasks are wanted meanwhile" in capsys.readouterr().err
 
+    assert waited(progress(1), progress(1, desired=1)) == 1
+
+    assert "1 task is wanted meanwhile" in capsys.readouterr().err
+
 
 @pytest.mark.parametrize("count", [0, 9])
 def test_outside_of_the_bounds_scaling_would_bring_it_back(count: int) -> None:

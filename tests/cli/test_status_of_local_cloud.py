@@ -24,6 +24,7 @@ def test_a_busy_task_of_the_local_cloud_is_shown_as_protected_and_others_join_it
     scaled = run("scale", "3", cwd=tmp_path, env=env)
     screen = run("status", cwd=tmp_path, env=env).out
     too_low = run("scale", "1", "--no-wait", cwd=tmp_path, env=env)
+    paused = run("scale", "--pause", cwd=tmp_path, env=env)
     no_logs = run("logs", cwd=tmp_path, env=env)
     no_exec = run("exec", cwd=tmp_path, env=env)
     started.insist(signal.SIGTERM)
@@ -43,6 +44,8 @@ def test_a_busy_task_of_the_local_cloud_is_shown_as_protected_and_others_join_it
     assert "until " in screen
     assert screen.endswith("scaling, alarms and the age of messages are not asked for.\n")
     assert too_low.status == 0, too_low.err
+    assert paused.status == 2
+    assert "its scaling is switched on the page of `forebay local`" in paused.err
     assert no_logs.status == 2
     assert "add --group; `forebay local` shows its tasks' lines" in no_logs.err
     assert no_exec.status == 1

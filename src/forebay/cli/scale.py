@@ -54,7 +54,7 @@ def scale(
     about = subject(environment, manifest, cluster, service)
     made = clients()
     before = _service(made, about)
-    bounds = _bounds(made, about)
+    bounds = _bounds(made, about, is_needed=pause or resume)
     if (pause or resume) and bounds is None:
         raise SettingsError(
             f"the service {about.where.title} is not scaled, so there is nothing to "
@@ -64,7 +64,7 @@ def scale(
         _check(count, bounds, will_resume=resume)
     if pause or resume:
         _suspend(made, about, is_suspended=pause)
-        bounds = _bounds(made, about)
+        bounds = _bounds(made, about, is_needed=True)
     if count is not None:
         _ask(made, about, count, before, bounds)
         if not no_wait:
@@ -79,7 +79,7 @@ def _service(made: Clients, about: Subject) -> ServiceState:
         return read_service(made, about.where)
 
 
-def _bounds(made: Clients, about: Subject) -> Bounds | None:
+def _bounds(made: Clients, about: Subject, *, is_needed: bool) -> Bounds | None:
     from forebay.deploy.live.asking import Ask
     from forebay.deploy.live.scaling import read_bounds
     from forebay.deploy.live.values import Unread
@@ -87,6 +87,8 @@ def _bounds(made: Clients, about: Subject) -> Bounds | None:
     found = Ask(made)("application_autoscaling", "reading the scaling", lambda: read_bounds(made, about.where))
     if not isinstance(found, Unread):
         return found
+    if found.is_elsewhere and is_needed:
+        raise SettingsError("this ECS is on this machine, and its scaling is switched on the page of `forebay local`")
     if not found.is_elsewhere:
         console.remark(f"forebay: {found.reason}; going on as with a service that is not scaled")
     return None

@@ -32,7 +32,9 @@ def wait(look: Callable[[], Progress], display: Lines, pace: Pace) -> int:
         display.show(line_of(seen))
         if seen.is_overruled:
             return console.complain(
-                f"{seen.desired} tasks are wanted meanwhile, by somebody else or by scaling", status=1
+                f"{plural(seen.desired, 'task')} {'is' if seen.desired == 1 else 'are'} wanted meanwhile, "
+                "by somebody else or by scaling",
+                status=1,
             )
         if seen.is_there:
             return 0
