@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
+from forebay import platform
 from forebay.errors import SettingsError
 
 
@@ -50,7 +51,7 @@ class Terminal:
 
 
 def _has_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
+    return platform.is_terminal(sys.stdin)
 
 
 def _answer(prompt: str) -> str:

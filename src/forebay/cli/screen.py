@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from forebay import platform
 from forebay.cli.console import remark, tell
 from forebay.cli.progress_lines import (
     Line,
@@ -59,7 +60,7 @@ def screen_for(*, as_json: bool) -> Screen:
     """Return the screen that suits standard output."""
     if as_json:
         return JsonScreen()
-    if sys.stdout is not None and sys.stdout.isatty():
+    if platform.is_terminal(sys.stdout):
         from rich.console import Console
 
         from forebay.cli.live_screen import LiveScreen
