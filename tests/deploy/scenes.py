@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, cast
 
-from tests.deploy.scripted_aws import STACK, STACK_ID, ScriptedService, ScriptedStack, Told, deployment, of_stack
+from tests.deploy.scripted_aws import (
+    STACK,
+    STACK_ID,
+    ScriptedLogs,
+    ScriptedService,
+    ScriptedStack,
+    Told,
+    deployment,
+    of_stack,
+)
 
 from forebay.clock import VirtualClock
 from forebay.deploy.following import Follower, Picture, Screen
+from forebay.deploy.last_words import LastWords
 from forebay.deploy.progress import Progress
 from forebay.deploy.services import ServiceWatch
 from forebay.deploy.stack_values import StackState
@@ -149,14 +159,27 @@ def failing_service(clock: VirtualClock) -> ScriptedService:
     return ScriptedService(clock, services, tasks)
 
 
+REFUSAL = (
+    "Traceback (most recent call last):",
+    "ModuleNotFoundError: No module named 'PIL'",
+    "forebay: TARGET: importing 'jobs' failed: ModuleNotFoundError",
+)
+
+
+def failing_logs(clock: VirtualClock) -> ScriptedLogs:
+    """What the task with exit code 2 wrote; CloudWatch has it some seconds after the task has stopped."""
+    return ScriptedLogs(clock, {"c3": (205.0, REFUSAL)})
+
+
 def follow(
     stack: ScriptedStack, screen: Screen, *, service: ScriptedService | None = None, title: str = "Creating",
-    planned: tuple[tuple[str, str], ...] = (),
+    planned: tuple[tuple[str, str], ...] = (), logs: ScriptedLogs | None = None,
 ) -> StackState:  # fmt: skip
     """Follow the stack's script from now on to its end."""
     watch = None
     if service is not None:
-        watch = ServiceWatch(cast("Any", service), cluster=STACK, service="thumbnails")
+        words = LastWords(cast("Any", logs), f"/forebay/{STACK}") if logs is not None else None
+        watch = ServiceWatch(cast("Any", service), cluster=STACK, service="thumbnails", last_words=words)
     progress = Progress(STACK, f"{title} the infrastructure for stack {STACK}", DESCRIPTIONS, planned=planned)
     stacks = Stacks(cast("Any", stack), pause=stack.pause)
     follower = Follower(stacks, watch, progress, clock=stack.clock, pause=stack.pause, screen=screen)

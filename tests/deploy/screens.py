@@ -25,10 +25,11 @@ from tests.deploy.scenes import (
     STEADY,
     UPDATE,
     Recorder,
+    failing_logs,
     failing_service,
     follow,
 )
-from tests.deploy.scripted_aws import ScriptedService, ScriptedStack, Told
+from tests.deploy.scripted_aws import ScriptedLogs, ScriptedService, ScriptedStack, Told
 
 from forebay.cli.live_screen import LiveScreen, drawn
 from forebay.cli.screen import JsonScreen, PlainScreen, Screen
@@ -41,14 +42,21 @@ PLANNED = tuple((name, KINDS[name]) for name in DESCRIPTIONS)
 
 
 def scene(
-    script: tuple[Told, ...], service: Callable[[VirtualClock], ScriptedService], *, title: str = "Creating"
+    script: tuple[Told, ...],
+    service: Callable[[VirtualClock], ScriptedService],
+    *,
+    title: str = "Creating",
+    logs: Callable[[VirtualClock], ScriptedLogs] | None = None,
 ) -> list[Picture]:
     """Return every picture of a scene."""
     past = REVIEWED if script[0].status == "CREATE_IN_PROGRESS" else DEPLOYED_BEFORE
     stack = ScriptedStack(VirtualClock(), past=list(past), script=script)
     stack.start()
     screen = Recorder()
-    follow(stack, screen, service=service(stack.clock), title=title, planned=PLANNED if past is REVIEWED else ())
+    follow(
+        stack, screen, service=service(stack.clock), title=title, planned=PLANNED if past is REVIEWED else (),
+        logs=logs(stack.clock) if logs else None,
+    )  # fmt: skip
     return screen.pictures
 
 
@@ -57,7 +65,7 @@ def first() -> list[Picture]:
 
 
 def failed() -> list[Picture]:
-    return scene(FAILED, failing_service)
+    return scene(FAILED, failing_service, logs=failing_logs)
 
 
 def update() -> list[Picture]:

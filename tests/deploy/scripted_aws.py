@@ -247,6 +247,28 @@ class ScriptedService(Failing):
 
 
 @dataclass
+class ScriptedLogs(Failing):
+    """The ends of tasks' logs: by the first letters of a task's id, from which second on they can be read."""
+
+    clock: VirtualClock
+    written: Mapping[str, tuple[float, Sequence[str]]] = field(default_factory=dict[str, tuple[float, Sequence[str]]])
+    asked: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        Failing.__init__(self)
+
+    def get_log_events(self, **asked: Any) -> dict[str, Any]:
+        self._called("GetLogEvents")
+        assert asked["startFromHead"] is False
+        task = asked["logStreamName"].rpartition("/")[2]
+        self.asked.append(task[:8])
+        for short, (at_s, lines) in self.written.items():
+            if task.startswith(short) and at_s <= self.clock.now():
+                return {"events": [{"message": line} for line in lines[-asked["limit"] :]]}
+        raise refused("ResourceNotFoundException", "GetLogEvents", "The specified log stream does not exist.")
+
+
+@dataclass
 class ScriptedQueues(Failing):
     """Queues of SQS by name, with what they hold at each look (the last number stays)."""
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 import typer
-from tests.deploy.scenes import DEPLOYED_BEFORE, FAILED, FIRST, ROLLING, UPDATE
+from tests.deploy.scenes import DEPLOYED_BEFORE, FAILED, FIRST, ROLLING, UPDATE, failing_logs
 from tests.deploy.scripted_aws import (
     STACK_ID,
     ScriptedKeys,
@@ -113,7 +113,8 @@ def deploy(
 ) -> None:  # fmt: skip
     service = service or ScriptedService(stack.clock)
     sqs, kms = queues or ScriptedQueues(), keys or ScriptedKeys()
-    clients = cast("Any", SimpleNamespace(cloudformation=stack, ecs=service, ecr=None, sqs=sqs, kms=kms))
+    logs = failing_logs(stack.clock)
+    clients = cast("Any", SimpleNamespace(cloudformation=stack, ecs=service, ecr=None, sqs=sqs, kms=kms, logs=logs))
     deployments = Deployments(loaded, clients, clock=stack.clock, pause=stack.pause)
     run = Deployment(loaded, clients, deployments, PlainScreen(), answers or Answers())
     run.run(image=WantedImage(named=IMAGE), shows_difference=shows_difference, waits=waits)

@@ -9,11 +9,13 @@ from tests.deploy.scenes import (
     DEPLOYED_BEFORE,
     FAILED,
     FIRST,
+    REFUSAL,
     REVIEWED,
     ROLLING,
     STEADY,
     UPDATE,
     Recorder,
+    failing_logs,
     failing_service,
     follow,
 )
@@ -228,6 +230,38 @@ def test_stopped_tasks_are_grouped_by_reason_with_a_hint_while_the_deployment_st
     assert second.reason == "Essential container in task exited, container worker: exit code 2"
     assert second.hint is not None
     assert second.hint.startswith("the worker refused its settings")
+
+
+def test_what_a_task_wrote_before_it_ended_by_itself_is_read_once_it_is_in_the_log() -> None:
+    """CloudWatch has it some seconds later; and what could not be started has written nothing."""
+    screen = Recorder()
+    stack = started(FAILED)
+    logs = failing_logs(stack.clock)
+
+    follow(stack, screen, service=failing_service(stack.clock), logs=logs)
+
+    stops = [picture.rollout.stopped for picture in screen.pictures if len(picture.rollout.stopped) == 2]
+    assert [second.last_lines for _, second in (stops[0], stops[-1])] == [(), REFUSAL]
+    assert {first.last_lines for first, _ in stops} == {()}
+    assert set(logs.asked) == {"c3000000"}
+    assert len(logs.asked) < len(stops), "it was read again although it was there"
+
+
+def test_who_may_not_read_the_log_sees_the_stopped_tasks_without_their_lines() -> None:
+    screen = Recorder()
+    stack = started(FAILED)
+    logs = failing_logs(stack.clock)
+    message = "User: arn:ci is not authorized to perform: logs:GetLogEvents on resource: arn:x"
+    logs.planned["GetLogEvents"] = [refused("AccessDeniedException", "GetLogEvents", message)]
+
+    follow(stack, screen, service=failing_service(stack.clock), logs=logs)
+
+    assert [picture.note for picture in screen.pictures if picture.note] == [
+        "what stopped tasks wrote last is not shown: reading their logs: arn:ci lacks the permission logs:GetLogEvents "
+        "on arn:x: add it to that user or role"
+    ]
+    assert len(screen.pictures[-1].rollout.stopped) == 2
+    assert logs.calls == ["GetLogEvents"]
 
 
 def test_only_bad_news_of_the_service_are_told() -> None:

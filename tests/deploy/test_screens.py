@@ -29,7 +29,13 @@ def test_where_there_is_no_terminal_nothing_but_text_goes_out(name: str) -> None
 def test_every_line_for_programs_is_an_object_with_an_event() -> None:
     events = [json.loads(line) for line in SCREENS["failed.jsonl"]().splitlines()]
 
-    assert {event["event"] for event in events} == {"resource", "rollout", "tasks.stopped", "service.complained"}
+    assert {event["event"] for event in events} == {
+        "resource",
+        "rollout",
+        "tasks.stopped",
+        "tasks.wrote",
+        "service.complained",
+    }
     (failure,) = [event for event in events if event.get("status") == "CREATE_FAILED" and event["hint"]]
     assert failure["logical_id"] == "Service"
 
@@ -57,6 +63,7 @@ def test_what_is_wrong_stays_above_the_picture_on_a_terminal() -> None:
 
     assert shown.count("2 tasks stopped (a1000000, b2000000)") == 1
     assert shown.count("1 task stopped (c3000000)") == 1
+    assert shown.count("importing 'jobs' failed") == 1
     assert shown.rstrip().count("Ctrl-C leaves") > 10
     # The last picture has no line about leaving: there is nothing to leave.
     assert "Ctrl-C" not in shown.rsplit("rollback complete", 1)[-1]

@@ -21,6 +21,7 @@ from forebay.cli.progress_lines import (
     complaint_lines,
     deployment_lines,
     failure_lines,
+    last_word_lines,
     resource_lines,
     stop_lines,
 )
@@ -68,6 +69,8 @@ class LiveScreen:
             self.say(*complaint_lines(complaint))
         for group in self._news.stops(picture.rollout):
             self.say(*stop_lines(group))
+        for group in self._news.last_words(picture.rollout):
+            self.say(*last_word_lines(group))
         if picture.note:
             self.say(Line(f"({picture.note})"))
         self._last = picture

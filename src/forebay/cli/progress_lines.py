@@ -10,7 +10,7 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -90,7 +90,16 @@ def stop_lines(group: StopGroup) -> list[Line]:
     tasks = "1 task" if group.count == 1 else f"{group.count} tasks"
     more = " and others" if group.count > len(group.task_ids) else ""
     line = f"✘ {tasks} stopped ({', '.join(group.task_ids)}{more}): {clean(group.reason)}"
-    return [Line(line, "bad"), *_hint(group.hint)]
+    return [Line(line, "bad"), *_written(group), *_hint(group.hint)]
+
+
+def last_word_lines(group: StopGroup) -> list[Line]:
+    """Return what a task that was told before wrote last."""
+    return [Line(f"✘ Before its end ({clean(group.reason)}) a task wrote:", "bad"), *_written(group)]
+
+
+def _written(group: StopGroup) -> list[Line]:
+    return [Line(f"  | {clean(one)}", "faint") for one in group.last_lines]
 
 
 def change_lines(changes: Iterable[Change]) -> list[Line]:
@@ -112,6 +121,7 @@ class News:
     def __init__(self) -> None:
         self._complaints: set[str] = set()
         self._stops: dict[str, int] = {}
+        self._has_lines: set[str] = set()
         self._deployments: tuple[Deployment, ...] = ()
 
     def complaints(self, rollout: Rollout) -> list[Complaint]:
@@ -120,9 +130,17 @@ class News:
         return fresh
 
     def stops(self, rollout: Rollout) -> list[StopGroup]:
-        """The groups that are new or have grown."""
+        """The groups that are new or have grown, with their last lines when those are new."""
         fresh = [one for one in rollout.stopped if one.count > self._stops.get(one.reason, 0)]
+        told = [replace(one, last_lines=()) if one.reason in self._has_lines else one for one in fresh]
         self._stops.update({one.reason: one.count for one in fresh})
+        self._has_lines.update(one.reason for one in fresh if one.last_lines)
+        return told
+
+    def last_words(self, rollout: Rollout) -> list[StopGroup]:
+        """The groups that have been told already and whose last lines have come since."""
+        fresh = [one for one in rollout.stopped if one.last_lines and one.reason not in self._has_lines]
+        self._has_lines.update(one.reason for one in fresh)
         return fresh
 
     def deployments(self, rollout: Rollout) -> tuple[Deployment, ...]:

@@ -24,6 +24,7 @@ from forebay.cli.progress_lines import (
     complaint_lines,
     deployment_lines,
     failure_lines,
+    last_word_lines,
     resource_line,
     stop_lines,
 )
@@ -116,7 +117,8 @@ def _rollout_lines(picture: Picture, news: News, *, width: int) -> list[Line]:
 
     lines = deployment_lines(news.deployments(picture.rollout), HEADINGS, width=width)
     lines += [line for one in news.complaints(picture.rollout) for line in complaint_lines(one)]
-    return lines + [line for group in news.stops(picture.rollout) for line in stop_lines(group)]
+    lines += [line for group in news.stops(picture.rollout) for line in stop_lines(group)]
+    return lines + [line for group in news.last_words(picture.rollout) for line in last_word_lines(group)]
 
 
 class JsonScreen:
@@ -153,6 +155,8 @@ class JsonScreen:
             self.event("service.complained", at=at, message=complaint.message, hint=complaint.hint)
         for group in self._news.stops(picture.rollout):
             self.event("tasks.stopped", at=at, **_fields(group))
+        for group in self._news.last_words(picture.rollout):
+            self.event("tasks.wrote", at=at, reason=group.reason, last_lines=group.last_lines)
         if picture.note:
             self.event("note", at=at, text=picture.note)
 

@@ -19,6 +19,7 @@ from forebay.deploy.change_values import descriptions_in, with_keys
 from forebay.deploy.clients import Clients
 from forebay.deploy.default_network import look_up
 from forebay.deploy.following import Follower, Screen
+from forebay.deploy.last_words import LastWords
 from forebay.deploy.manifest.loading import Loaded
 from forebay.deploy.progress import Progress
 from forebay.deploy.services import ServiceWatch
@@ -164,7 +165,8 @@ class Deployments:
         if act != "DELETE":  # A service that goes has no deployments.
             cluster = self._loaded.manifest.cluster or self._names.cluster
             with explained("connecting to AWS"):
-                watch = ServiceWatch(self._clients.ecs, cluster=cluster, service=self._names.service)
+                words = LastWords(self._clients.logs, self._names.log_group)
+                watch = ServiceWatch(self._clients.ecs, cluster=cluster, service=self._names.service, last_words=words)
         follower = Follower(
             self.stacks, watch, progress, clock=self._clock, pause=self._pause, screen=screen,
             again=f"forebay {'delete' if act == 'DELETE' else 'deploy'} --env {self._names.environment}",

@@ -111,7 +111,7 @@ class Follower:
         if self._service is not None and began_utc is not None:
             self._rollout = self._service.look(since_utc=began_utc)
             if self._service.refusal is not None and not self._has_told_refusal:
-                note, self._has_told_refusal = f"the tasks are not shown: {self._service.refusal}", True
+                note, self._has_told_refusal = self._service.refusal, True
         self._draw(tuple(changed), tuple(failures), note)
         return state
 

@@ -71,6 +71,8 @@ class StopGroup:
     task_ids: tuple[str, ...]
     """Some of them, by the first eight characters."""
     hint: str | None
+    last_lines: tuple[str, ...] = ()
+    """What one of them wrote last, where that was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,11 @@ def stops_of(tasks: Iterable[Mapping[str, Any]], *, since_utc: datetime) -> tupl
         for group, ids in groups.items()
     ]
     return tuple(sorted(found, key=lambda one: (-one.count, one.reason)))
+
+
+def is_of_program(group: StopGroup) -> bool:
+    """Return whether the program in the container has ended by itself, so that its log says why."""
+    return "exit code" in group.reason
 
 
 def reason_of(task: Mapping[str, Any]) -> str:

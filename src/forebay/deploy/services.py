@@ -3,22 +3,27 @@
 Rules kept here and nowhere else:
 
 1. It is an addition: when ECS does not let us look, the deployment is followed without it, and that is said once.
-2. Stopped tasks are asked for only when a deployment counts failures or the service complains: it takes two calls more.
+2. What tasks wrote last is read while it is there: CloudFormation takes the log of a first deployment that fails.
+3. Stopped tasks are asked for only when a deployment counts failures or the service complains: it takes two calls more.
    Who may not make them still sees the deployments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from forebay.deploy.rollout import Rollout, complaints_of, deployments_of, stops_of
+from forebay.deploy.rollout import Rollout, StopGroup, complaints_of, deployments_of, is_of_program, stops_of
 from forebay.deploy.trouble import code_of, is_failure, is_throttled, told
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
+
+    from forebay.deploy.last_words import LastWords
 
 GONE = ("ClusterNotFoundException", "ServiceNotFoundException")
 TASKS_MAX = 100
@@ -28,8 +33,9 @@ TASKS_MAX = 100
 class ServiceWatch:
     """Looks at one service during one operation."""
 
-    def __init__(self, client: ECSClient, *, cluster: str, service: str) -> None:
+    def __init__(self, client: ECSClient, *, cluster: str, service: str, last_words: LastWords | None = None) -> None:
         self._client = cast("Any", client)
+        self._last_words = last_words
         self._cluster = cluster
         self._service = service
         self._refusal: str | None = None
@@ -37,8 +43,11 @@ class ServiceWatch:
 
     @property
     def refusal(self) -> str | None:
-        """Why the service is not shown, or not its stopped tasks; None while all is."""
-        return self._refusal or self._refusal_of_tasks
+        """What is not shown, and why; None while everything is."""
+        if refusal := self._refusal or self._refusal_of_tasks:
+            return f"the tasks are not shown: {refusal}"
+        refusal = self._last_words.refusal if self._last_words else None
+        return f"what stopped tasks wrote last is not shown: {refusal}" if refusal else None
 
     def look(self, *, since_utc: datetime) -> Rollout:
         """Return the service now, and what went wrong since then; empty when it is not there or may not be seen."""
@@ -61,8 +70,23 @@ class ServiceWatch:
         deployments = deployments_of(services[0])
         complaints = complaints_of(services[0], since_utc=since_utc)
         has_trouble = bool(complaints) or any(one.failed for one in deployments)
-        stopped = stops_of(self._stopped_tasks(), since_utc=since_utc) if has_trouble else ()
+        stopped = self._stops(since_utc) if has_trouble else ()
         return Rollout(deployments, complaints, stopped)
+
+    def _stops(self, since_utc: datetime) -> tuple[StopGroup, ...]:
+        tasks = self._stopped_tasks()
+        groups = stops_of(tasks, since_utc=since_utc)
+        if self._last_words is None:
+            return groups
+        ids = [str(task.get("taskArn", "")).rsplit("/", 1)[-1] for task in tasks]
+        return tuple(replace(group, last_lines=self._lines_of(group, ids)) for group in groups)
+
+    def _lines_of(self, group: StopGroup, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return what the first task of the group that has written anything wrote last."""
+        if self._last_words is None or not is_of_program(group):
+            return ()
+        whole = [one for short in group.task_ids for one in ids if one.startswith(short)]
+        return next((lines for one in whole if (lines := self._last_words.of(one))), ())
 
     def _stopped_tasks(self) -> list[dict[str, Any]]:
         if self._refusal_of_tasks is not None:
