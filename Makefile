@@ -47,7 +47,7 @@ run: setup ## See it work: SQS, ECS, autoscaling and a worker on this machine, w
 	@$(BIN)/forebay local
 
 .PHONY: test
-test: check ## All checks and all tests; about 13 minutes on two cores
+test: check ## All checks and all tests; about 20 minutes on two cores
 	$(BIN)/python -m tests.suite
 
 .PHONY: check
