@@ -10,12 +10,15 @@ Rules kept here and nowhere else:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from forebay.deploy.hints import task_hint
+
+LinesOf = Callable[[str], tuple[str, ...]]
+"""What the task of an id wrote last."""
 
 SAMPLES_MAX = 3
 EXPECTED = ("Scaling activity initiated by", "Task stopped by user", "Service deleted", "Cluster deleted")
@@ -113,8 +116,10 @@ def complaints_of(service: Mapping[str, Any], *, since_utc: datetime) -> tuple[C
     return tuple(sorted(hinted, key=lambda one: one.at_utc))
 
 
-def stops_of(tasks: Iterable[Mapping[str, Any]], *, since_utc: datetime) -> tuple[StopGroup, ...]:
-    """Return the stopped tasks in groups of one reason, the largest first."""
+def stops_of(
+    tasks: Iterable[Mapping[str, Any]], *, since_utc: datetime, last_lines: LinesOf | None = None
+) -> tuple[StopGroup, ...]:
+    """Return the stopped tasks in groups of one reason, the largest first, with what one of each wrote last."""
     groups: dict[str, list[str]] = {}
     shown: dict[str, str] = {}
     for task in tasks:
@@ -123,18 +128,18 @@ def stops_of(tasks: Iterable[Mapping[str, Any]], *, since_utc: datetime) -> tupl
         if not reason or reason.startswith(EXPECTED) or (stopped_utc is not None and stopped_utc < since_utc):
             continue
         group = OWN_WORDS.sub("*", reason)
-        groups.setdefault(group, []).append(str(task.get("taskArn", "")).rsplit("/", 1)[-1][:8])
+        groups.setdefault(group, []).append(str(task.get("taskArn", "")).rsplit("/", 1)[-1])
         shown.setdefault(group, reason)
-    found = [
-        StopGroup(shown[group], len(ids), tuple(sorted(ids)[:SAMPLES_MAX]), task_hint(shown[group]))
-        for group, ids in groups.items()
-    ]
+    found = [_group(shown[group], len(ids), sorted(ids)[:SAMPLES_MAX], last_lines) for group, ids in groups.items()]
     return tuple(sorted(found, key=lambda one: (-one.count, one.reason)))
 
 
-def is_of_program(group: StopGroup) -> bool:
-    """Return whether the program in the container has ended by itself, so that its log says why."""
-    return "exit code" in group.reason
+def _group(reason: str, count: int, samples: Sequence[str], last_lines: LinesOf | None) -> StopGroup:
+    # Only a program that has ended by itself has said why in its log.
+    lines: tuple[str, ...] = ()
+    if last_lines is not None and "exit code" in reason:
+        lines = next((found for one in samples if (found := last_lines(one))), ())
+    return StopGroup(reason, count, tuple(one[:8] for one in samples), task_hint(reason), lines)
 
 
 def reason_of(task: Mapping[str, Any]) -> str:

@@ -10,14 +10,12 @@ Rules kept here and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from forebay.deploy.rollout import Rollout, StopGroup, complaints_of, deployments_of, is_of_program, stops_of
+from forebay.deploy.rollout import Rollout, complaints_of, deployments_of, stops_of
 from forebay.deploy.trouble import code_of, is_failure, is_throttled, told
 
 if TYPE_CHECKING:
@@ -70,23 +68,10 @@ class ServiceWatch:
         deployments = deployments_of(services[0])
         complaints = complaints_of(services[0], since_utc=since_utc)
         has_trouble = bool(complaints) or any(one.failed for one in deployments)
-        stopped = self._stops(since_utc) if has_trouble else ()
-        return Rollout(deployments, complaints, stopped)
-
-    def _stops(self, since_utc: datetime) -> tuple[StopGroup, ...]:
-        tasks = self._stopped_tasks()
-        groups = stops_of(tasks, since_utc=since_utc)
-        if self._last_words is None:
-            return groups
-        ids = [str(task.get("taskArn", "")).rsplit("/", 1)[-1] for task in tasks]
-        return tuple(replace(group, last_lines=self._lines_of(group, ids)) for group in groups)
-
-    def _lines_of(self, group: StopGroup, ids: Sequence[str]) -> tuple[str, ...]:
-        """Return what the first task of the group that has written anything wrote last."""
-        if self._last_words is None or not is_of_program(group):
-            return ()
-        whole = [one for short in group.task_ids for one in ids if one.startswith(short)]
-        return next((lines for one in whole if (lines := self._last_words.of(one))), ())
+        if not has_trouble:
+            return Rollout(deployments, complaints)
+        lines = self._last_words.of if self._last_words else None
+        return Rollout(deployments, complaints, stops_of(self._stopped_tasks(), since_utc=since_utc, last_lines=lines))
 
     def _stopped_tasks(self) -> list[dict[str, Any]]:
         if self._refusal_of_tasks is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from forebay.protection.policy import DRAIN_MARGIN_S
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -59,4 +61,4 @@ class Worker:
 
     def is_protected(self, job: Job) -> bool:
         """Return whether attempts of the job are protected from scale-in: what does not fit into the drain is."""
-        return self.protect == "always" or (self.protect == "auto" and job.timeout_s > self.drain_s - 5.0)
+        return self.protect == "always" or (self.protect == "auto" and job.timeout_s > self.drain_s - DRAIN_MARGIN_S)

@@ -56,6 +56,10 @@ Producer = Annotated[
 ]
 
 
+RELEASES = 10
+"""What the queue's maxReceiveCount has above the attempts: restarts, drains and releases count as receives too."""
+
+
 class Queue(Section):
     """The queue that feeds the service, and its dead-letter queue."""
 
@@ -85,7 +89,7 @@ class Queue(Section):
     @property
     def max_receive_count(self) -> int:
         """Ten above the attempts: releases at deployments count as receives, and must never bury a job."""
-        return self.attempts + 10
+        return self.attempts + RELEASES
 
     @model_validator(mode="after")
     def _fifo_has_its_own_keys(self) -> Self:

@@ -17,18 +17,17 @@ from forebay.deploy.manifest.model import Manifest
 from forebay.deploy.names import Names
 from forebay.deploy.template import contract, encryption
 from forebay.deploy.template.intrinsics import Json, Piece, allow, arn, get_att, ref, resource
+from forebay.queue.port import BODY_MAX_BYTES
+from forebay.settings import WorkerSettings
 
 WAIT_S = 20
 """Long polls, also for those who ask without saying how long: short ones cost money and find nothing."""
-
-MESSAGE_BYTES_MAX = 1_048_576
-VISIBILITY_DEFAULT_S = 60
 
 
 def visibility_s(manifest: Manifest) -> int:
     """Return the queue's visibility timeout."""
     given = manifest.queue.visibility
-    return int(given if given is not None else manifest.run.visibility or VISIBILITY_DEFAULT_S)
+    return int(given if given is not None else manifest.run.visibility or WorkerSettings().visibility_s)
 
 
 def piece(manifest: Manifest, names: Names, given: Piece) -> Piece:
@@ -96,7 +95,7 @@ def _queue(manifest: Manifest, names: Names) -> Json:
             "MessageRetentionPeriod": int(manifest.queue.retention),
             "DelaySeconds": int(manifest.queue.delay),
             "ReceiveMessageWaitTimeSeconds": WAIT_S,
-            "MaximumMessageSize": MESSAGE_BYTES_MAX,
+            "MaximumMessageSize": BODY_MAX_BYTES,
             **encryption.queue_properties(manifest),
             "RedrivePolicy": redrive,
         },
@@ -114,7 +113,7 @@ def _dead_letter_queue(manifest: Manifest, names: Names) -> Json:
             **_fifo(manifest),
             "MessageRetentionPeriod": int(manifest.queue.dead_letter_retention),
             "ReceiveMessageWaitTimeSeconds": WAIT_S,
-            "MaximumMessageSize": MESSAGE_BYTES_MAX,
+            "MaximumMessageSize": BODY_MAX_BYTES,
             **encryption.queue_properties(manifest),
             "RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": [arn("sqs", names.queue)]},
         },

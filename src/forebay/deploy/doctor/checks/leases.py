@@ -6,18 +6,14 @@ from collections.abc import Iterator
 
 from forebay.deploy.doctor.checking import Case, check, error, length, note, warning
 from forebay.deploy.doctor.finding import Found
+from forebay.deploy.manifest.workload import RELEASES
+from forebay.worker.retry import ATTEMPTS_DEFAULT, attempts_allowed
 
 HEARTBEAT_ROOM_S = 20.0
 """Renewals are asked for when a third is gone: below this, one slow call of six seconds loses the lease."""
 
 VISIBILITY_LONG_S = 900.0
 """What a job of a killed worker waits at the longest before another one gets it, without anybody being surprised."""
-
-RELEASES = 10
-"""What `deploy` adds to the attempts: restarts, drains and releases count as receives too."""
-
-ATTEMPTS_DEFAULT = 5
-"""What a worker gives to a job when neither of them says a number: min(5, maxReceiveCount)."""
 
 
 @check(
@@ -97,9 +93,7 @@ def attempts(case: Case) -> Iterator[Found]:
 
 def _of_worker(case: Case, receive_count_max: int | None) -> int:
     """Return the attempts of jobs that say none."""
-    if case.worker.attempts is not None:
-        return case.worker.attempts
-    return min(ATTEMPTS_DEFAULT, receive_count_max or ATTEMPTS_DEFAULT)
+    return attempts_allowed(attempts_max=case.worker.attempts, receive_count_max=receive_count_max)
 
 
 @check("retention", "A message lives longer than its delays and attempts take")
